@@ -10,21 +10,23 @@ from rectune.align.decisions import SIMULATED, Decision, Kind, attached, by_prom
 from rectune.align.health import examine
 from rectune.align.health_page import write_health
 from rectune.align.preferences import PreferencePairs, Tagged, make_pairs
+from rectune.align.ranking_pairs import RankingPairs, make_ranking_pairs
 from rectune.align.simulated import RULE, SimulatedAnnotator
 from rectune.align.tag_validity import tag_validity
 from rectune.align.tags import TagStore
 from rectune.align.tasks import CANDIDATES_FILE, ITEMS_FILE, PROMPTS_FILE, AnnotationTask, load_tasks
-from rectune.core.catalogue import load_catalogue
+from rectune.core.catalogue import Catalogue, load_catalogue
 from rectune.core.errors import UserError, WaitingForPeople
 from rectune.core.extras import needs_extra
 from rectune.core.figures import TagFigures
-from rectune.core.figures.preferences import Conflicts
+from rectune.core.figures.preferences import Conflicts, RankingPairFigures
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows, write_rows
 from rectune.core.settings import AlignConfig
-from rectune.core.types import Preference, Prompt
+from rectune.core.types import Case, Preference, Prompt
 from rectune.prompts.title_index import TitleIndex, TitleIndexes
 
+CASES_FILE = "cases.parquet"
 TAGS = Path("tags")  # beside runs/, in the folder that rectune is called in
 
 
@@ -51,21 +53,25 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> TagFigures:
     if not pairs.rows:
         hint = "tag more, or sample other candidates"
         raise UserError(f"no preference came of {len(tasks)} prompts", hint=hint)
-    health = examine(tagged, pairs.rows, read_rows(inputs["queries"] / PROMPTS_FILE, Prompt), titles)
+    prompts = read_rows(inputs["queries"] / PROMPTS_FILE, Prompt)
+    implied = _implied(prompts, tasks, catalogue, config.align, inputs["data"])
+    rows = [*pairs.rows, *implied.rows]
+    health = examine(tagged, rows, prompts, titles)
     write_health(out, health)
     health.check()
     figures = health.figures()
     write_rows(out / "tags.parquet", (tag for _, tag in tagged), Decision)
-    write_rows(out / "preferences.parquet", pairs.rows, Preference)
+    write_rows(out / "preferences.parquet", rows, Preference)
     names = sorted({tag.annotator for _, tag in tagged})
     return TagFigures(
         rows_in=len(tasks),
-        rows_out=len(pairs.rows),
+        rows_out=len(rows),
         dropped=dropped,
         tagged=len({task.prompt.id for task, _ in tagged}),
         annotators=tuple("simulated annotator" if name == SIMULATED else name for name in names),
         rule=RULE if SIMULATED in names else None,
         pairs=len(pairs.rows),
+        ranking=_ranking(implied, config.align),
         pairs_of_a_tag=config.align.pairs,
         said_by_several=pairs.agreed,
         conflicts=_conflicts(pairs, config.align),
@@ -123,6 +129,30 @@ def _without_pairs(decided: Sequence[set[Kind]]) -> dict[str, int]:
         next(why for kind, why in reasons.items() if kind in kinds) for kinds in decided if "tag" not in kinds
     )
     return dict(left)
+
+
+def _implied(
+    prompts: Sequence[Prompt],
+    tasks: Sequence[AnnotationTask],
+    catalogue: Catalogue,
+    settings: AlignConfig,
+    data: Path,
+) -> RankingPairs:
+    cases = read_rows(data / CASES_FILE, Case) if settings.ranking_pairs else []
+    return make_ranking_pairs(cases, prompts, {task.prompt.id for task in tasks}, catalogue, settings)
+
+
+def _ranking(implied: RankingPairs, settings: AlignConfig) -> RankingPairFigures | None:
+    if not settings.ranking_pairs:
+        return None
+    splits = {pair.prompt.id: pair.prompt.split for pair in implied.rows}
+    return RankingPairFigures(
+        wanted=settings.ranking_pairs,
+        cases=implied.cases,
+        pairs=len(implied.rows),
+        dropped=dict(implied.dropped),
+        splits=dict(Counter(splits.values())),
+    )
 
 
 def _decisions(path: Path) -> dict[str, list[Decision]]:

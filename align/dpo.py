@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rectune.align.dpo_metrics import WatchedRun, answer_lengths, draw, held_out_outcome, warnings
-from rectune.align.rows import PreferenceRows, make_rows
+from rectune.align.rows import PreferenceRows, have_several_negatives, make_rows
 from rectune.core.errors import RectuneError, UserError
 from rectune.core.extras import needs_extra
 from rectune.core.figures import DpoFigures
@@ -59,25 +59,28 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> DpoFigures:
     if config.align.eval_user_fraction and not rows.held_out and is_first():
         say("dpo: all pairs are of one user, so none is held out and nothing is evaluated")
     job = TrainingJob(config.align, config.models, out, "dpo")
+    kept = rows.pairs
     trainer, model, best = _trainer(job, config, checkpoint, inputs["sft"] / "adapter", (tokenizer, rows))
     fitted = fit(trainer, model, job, best)
     trained = [row for row in metrics.read(job.metrics) if "loss" in row]
     exact = compute_type(config.models).itemsize == 4 or not config.align.precompute_ref_log_probs
-    check_start(trained, config.align, _TOLERANCE if exact else _TOLERANCE_16)
+    several = have_several_negatives(rows.train)
+    check_start(trained, config.align, _TOLERANCE if exact else _TOLERANCE_16, several_negatives=several)
     watched = _watched(out, trained, fitted.best_step)
     return DpoFigures(
         **dict(fitted),
         rows_in=rows.seen,
-        rows_out=len(rows),
-        dropped={"too_long": rows.seen - len(rows)},
-        pairs=len(rows),
+        rows_out=kept,
+        dropped={"too_long": rows.seen - kept},
+        pairs=kept,
         tokens=rows.tokens,
         margin=trained[-1]["rewards/margins"],
         accuracy=trained[-1]["rewards/accuracies"],
         held_out=watched.held_out,
         answer_tokens=watched.lengths,
         warnings=tuple(watched.warnings),
-        annotators=dict(Counter(pair.annotator for pair in pairs)),
+        sources=dict(Counter(pair.source for pair in pairs)),
+        annotators=dict(Counter(pair.annotator for pair in pairs if pair.source == "tags")),
     )
 
 
@@ -103,7 +106,8 @@ def _trainer(
         if held_out
         else None
     )
-    trainer.add_callback(HeldOutCallback(job.out, trainer, data[1], best))
+    watched = config.align.watched_prompts
+    trainer.add_callback(HeldOutCallback(job.out, trainer, data[1], best, watched))
     return trainer, model, best
 
 
@@ -145,13 +149,21 @@ def _build(
     )
 
 
-def check_start(logged: Sequence[metrics.Row], settings: AlignConfig, tolerance: float = _TOLERANCE) -> None:
+def check_start(
+    logged: Sequence[metrics.Row],
+    settings: AlignConfig,
+    tolerance: float = _TOLERANCE,
+    *,
+    several_negatives: bool = False,
+) -> None:
     """Before the first update policy and reference are equal: all rewards are 0, and these losses are ln 2.
 
     Args:
         logged: the training steps.
         settings: says which losses.
         tolerance: nats.
+        several_negatives: rows have several rejected answers; their loss is then ln of one more than these,
+            and is not looked at.
 
     Raises:
         RectuneError: they are not, so the reference is not the SFT model.
@@ -163,7 +175,11 @@ def check_start(logged: Sequence[metrics.Row], settings: AlignConfig, tolerance:
     if off > tolerance:
         raise RectuneError(f"DPO began at rewards of {off:.4f}, not 0: its reference is not the SFT model")
     wanted = math.log(2) * sum(settings.loss_weights)
-    if set(settings.loss_type) <= _AT_LN_2 and abs(first["loss"] - wanted) > tolerance:
+    if (
+        not several_negatives
+        and set(settings.loss_type) <= _AT_LN_2
+        and abs(first["loss"] - wanted) > tolerance
+    ):
         raise RectuneError(
             f"DPO began at a loss of {first['loss']:.4f}, not {wanted:.4f} (ln 2 a loss): its reference "
             "is not the SFT model"

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rectune.core.extras import needs_extra
-from rectune.core.figures.training import AnswerLengths, HeldOutPairs
+from rectune.core.figures.training import AnswerLengths, HeldOutPairs, PairFigures
 from rectune.core.plots import write_png
 from rectune.core.stats.intervals import wilson
 from rectune.models import metrics
@@ -45,19 +45,29 @@ def held_out_outcome(rows: Logged, kept: int | None) -> HeldOutPairs | None:
     if not rows:
         return None
     start, end = rows[0], next((row for row in rows if row["step"] == kept and kept), rows[-1])
-    low, high = wilson(end["accuracy"] * end["pairs"], end["pairs"])
+    parts = end.get("sources", {})
     return HeldOutPairs(
-        pairs=int(end["pairs"]),
+        **_pair_figures(start, end),
         step=end["step"],
-        loss=end["loss"],
-        accuracy=end["accuracy"],
-        accuracy_low=round(low, 4),
-        accuracy_high=round(high, 4),
-        margin=end["margin"],
-        chosen_logps_change=end["chosen_logps"] - start["chosen_logps"],
-        rejected_logps_change=end["rejected_logps"] - start["rejected_logps"],
+        sources={name: PairFigures(**_pair_figures(start["sources"][name], parts[name])) for name in parts},
         kl=end["kl"],
     )
+
+
+def _pair_figures(start: metrics.Row, end: metrics.Row) -> dict[str, Any]:
+    low, high = wilson(end["accuracy"] * end["pairs"], end["pairs"])
+    return {
+        "pairs": int(end["pairs"]),
+        "loss": end["loss"],
+        "accuracy": end["accuracy"],
+        "accuracy_low": round(low, 4),
+        "accuracy_high": round(high, 4),
+        "right_before": start["right"],
+        "right": end["right"],
+        "margin": end["margin"],
+        "chosen_logps_change": end["chosen_logps"] - start["chosen_logps"],
+        "rejected_logps_change": end["rejected_logps"] - start["rejected_logps"],
+    }
 
 
 def answer_lengths(rows: Logged) -> AnswerLengths | None:
@@ -88,12 +98,15 @@ def warnings(
 def _both_fall(trained: Logged, found: HeldOutPairs | None) -> Iterator[str]:
     hint = "add sft to loss_type, lower learning_rate, or raise beta"
     if found:
-        chosen, rejected = found.chosen_logps_change, found.rejected_logps_change
-        if chosen < 0 and rejected < 0:
-            yield (
-                f"held-out answers became less likely on both sides: chosen {chosen:+.2f} nats, "
-                f"rejected {rejected:+.2f}; {hint}"
-            )
+        parts: list[tuple[str, PairFigures]] = [("", found), *found.sources.items()]
+        for name, part in parts:
+            chosen, rejected = part.chosen_logps_change, part.rejected_logps_change
+            if chosen < 0 and rejected < 0:
+                of = f"held-out answers of {name}" if name else "held-out answers"
+                yield (
+                    f"{of} became less likely on both sides: chosen {chosen:+.2f} nats, "
+                    f"rejected {rejected:+.2f}; {hint}"
+                )
         return
     last = trained[-max(1, round(len(trained) * _LAST)) :]
     chosen, rejected = (fmean([row[f"rewards/{side}"] for row in last]) for side in ("chosen", "rejected"))

@@ -6,14 +6,13 @@ length. So the differences are measured before training, with warnings; an inval
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
 
 from rectune.align.agreement import uniform_p
 from rectune.align.decisions import Decision
+from rectune.align.pair_measures import MEASURES, Sides, Values, rounded, sides_of, values_of
 from rectune.align.preferences import Tagged
 from rectune.core.errors import UserError
 from rectune.core.figures.preferences import (
@@ -23,14 +22,10 @@ from rectune.core.figures.preferences import (
     PlaceCounts,
     Places,
     PreferenceCounts,
-    PreferenceSides,
-    SideMeans,
 )
-from rectune.core.figures.record import MeanInterval, ShareInterval
-from rectune.core.stats.intervals import Z, share_of
-from rectune.core.types import Preference, Prompt, prompt_hash
-from rectune.filters.word_stats import repetition, word_score, words_of
-from rectune.prompts.answers import read_answer
+from rectune.core.figures.record import ShareInterval
+from rectune.core.stats.intervals import share_of
+from rectune.core.types import PairSource, Preference, Prompt, prompt_hash
 from rectune.prompts.title_index import TitleIndex
 
 FEW = 30  # number of prompts below which the figures are unreliable
@@ -39,79 +34,30 @@ _LONGER = 0.2  # of the rejected answers' mean length: a gap above it is learnt 
 _UNEVEN = 0.01  # the probability of the chi-square test below which places are called uneven
 _COPIES = 0.05  # share of pairs that may say what another pair says
 
-MEASURES: dict[Measure, str] = {
-    "words": "words an answer",
-    "repetition": "share of 3-word runs that came before",
-    "score": "response score ln(L)*L/C, in words",
-    "names_item": "share that recommends a real item",
-}
-
-
-@dataclass(frozen=True)
-class MeanWithInterval:
-    """A mean with its 95 % interval; the bounds are NaN for fewer than two values."""
-
-    mean: float
-    low: float
-    high: float
-
-    @property
-    def clear(self) -> bool:
-        """Whether the interval excludes 0."""
-        return self.low > 0 or self.high < 0
-
-
-def mean_of(values: Iterable[float], groups: Iterable[str]) -> MeanWithInterval:
-    """The mean of the groups' means, and its interval by the normal approximation.
-
-    Args:
-        values: one figure per pair, at least one.
-        groups: the group of each pair; pairs of one prompt are not independent and count as one value.
-    """
-    found: dict[str, list[float]] = {}
-    for value, group in zip(values, groups, strict=True):
-        found.setdefault(group, []).append(value)
-    means = [fmean(row) for row in found.values()]
-    middle = fmean(means)
-    if len(means) < 2:
-        return MeanWithInterval(middle, math.nan, math.nan)
-    spread = Z * stdev(means) / math.sqrt(len(means))
-    return MeanWithInterval(middle, middle - spread, middle + spread)
-
-
-@dataclass(frozen=True)
-class ChosenRejectedMeans:
-    """One measure on both sides: means over the prompts, and the mean difference chosen - rejected."""
-
-    chosen: float
-    rejected: float
-    gap: MeanWithInterval
-
-    def rounded(self) -> SideMeans:
-        """For the stage's figures, to six decimals."""
-        low, high = (round(end, 6) if math.isfinite(end) else None for end in (self.gap.low, self.gap.high))
-        gap = MeanInterval(mean=round(self.gap.mean, 6), low=low, high=high)
-        return SideMeans(chosen=round(self.chosen, 6), rejected=round(self.rejected, 6), gap=gap)
-
 
 @dataclass(frozen=True)
 class PreferenceHealth:
-    """The result. `values` are the measures of every pair, by measure and side, for the plots."""
+    """The result. `pairs`, `prompts`, `sides`, `chosen_longer` and `values` (the measures of every pair, for
+    the plots) are of the tagged pairs, `ranking_sides` of those made for ranking.
+    """
 
     pairs: int
     prompts: int
-    sides: Mapping[Measure, ChosenRejectedMeans]
+    sources: Mapping[PairSource, int]
+    sides: Sides
+    ranking_sides: Sides | None
     chosen_longer: ShareInterval
     places: Places
     counts: PreferenceCounts
     warnings: tuple[str, ...]
     refused: tuple[str, ...]
-    values: Mapping[Measure, Mapping[str, Sequence[float]]]
+    values: Values
 
     def figures(self) -> HealthFigures:
         """All but the single values, with descriptions of the measures, for JSON."""
         return HealthFigures(
-            sides=PreferenceSides(**{name: side.rounded() for name, side in self.sides.items()}),
+            sides=rounded(self.sides),
+            ranking_sides=rounded(self.ranking_sides) if self.ranking_sides else None,
             counts=self.counts,
             places=self.places,
             warnings=self.warnings,
@@ -123,6 +69,7 @@ class PreferenceHealth:
             **dict(self.figures()),
             pairs=self.pairs,
             prompts=self.prompts,
+            sources=dict(self.sources),
             chosen_longer=self.chosen_longer,
             refused=self.refused,
             meanings=MEASURES,
@@ -145,58 +92,37 @@ def examine(
 
     Args:
         tagged: the tags it was made from, for the positions of the picks.
-        pairs: at least one.
+        pairs: at least one that was tagged.
         prompts: all prompts of the run, those of training and test among them.
         titles: of the pairs' domains.
     """
-    groups = [pair.prompt.id for pair in pairs]
-    values = _values(pairs, titles)
-    sides = {name: _side(both["chosen"], both["rejected"], groups) for name, both in values.items()}
+    by_tags = [pair for pair in pairs if pair.source == "tags"]
+    implied = [pair for pair in pairs if pair.source == "ranking"]
+    values, prompts = values_of(by_tags, titles), list(prompts)
+    sides = sides_of(values, by_tags)
+    ranking_sides = sides_of(values_of(implied, titles), implied) if implied else None
     words = values["words"]
     longer = [
         0.5 if a == b else float(a > b) for a, b in zip(words["chosen"], words["rejected"], strict=True)
     ]
     places = _places([tag for _, tag in tagged])
     counts = _counts(pairs, prompts)
+    asked = len({pair.prompt.id for pair in by_tags})
+    warnings = [*_warnings(asked, sides, places, counts, len(pairs))]
+    if ranking_sides:
+        warnings += [f"made for ranking: {text}" for text in _gaps(ranking_sides)]
     return PreferenceHealth(
-        pairs=len(pairs),
-        prompts=len(set(groups)),
+        pairs=len(by_tags),
+        prompts=asked,
+        sources=dict(Counter(pair.source for pair in pairs)),
         sides=sides,
+        ranking_sides=ranking_sides,
         chosen_longer=share_of(sum(longer), len(longer)),
         places=places,
         counts=counts,
-        warnings=tuple(_warnings(len(set(groups)), sides, places, counts, len(pairs))),
+        warnings=tuple(warnings),
         refused=tuple(_refusals(counts)),
         values=values,
-    )
-
-
-def _values(
-    pairs: Sequence[Preference], titles: Mapping[str, TitleIndex]
-) -> dict[Measure, dict[str, list[float]]]:
-    def names_item(pair: Preference, text: str) -> float:
-        known = titles[pair.prompt.domain]
-        return float(read_answer(text, known, known.places(pair.prompt.candidates)).recommended is not None)
-
-    measures: dict[Measure, Callable[[Preference, str], float]] = {
-        "words": lambda _, text: float(len(words_of(text))),
-        "repetition": lambda _, text: repetition(text),
-        "score": lambda _, text: word_score(text),
-        "names_item": names_item,
-    }
-    return {
-        name: {
-            "chosen": [measure(pair, pair.chosen) for pair in pairs],
-            "rejected": [measure(pair, pair.rejected) for pair in pairs],
-        }
-        for name, measure in measures.items()
-    }
-
-
-def _side(chosen: Sequence[float], rejected: Sequence[float], groups: Sequence[str]) -> ChosenRejectedMeans:
-    gaps = [a - b for a, b in zip(chosen, rejected, strict=True)]
-    return ChosenRejectedMeans(
-        mean_of(chosen, groups).mean, mean_of(rejected, groups).mean, mean_of(gaps, groups)
     )
 
 
@@ -220,23 +146,22 @@ def _picked(places: Sequence[int], shown: int) -> PlaceCounts:
 
 
 def _counts(pairs: Sequence[Preference], prompts: Iterable[Prompt]) -> PreferenceCounts:
-    """What should be 0, counted in pairs."""
+    """What should be 0, counted in pairs; those made for ranking may be of users whom SFT has seen."""
     others = [prompt for prompt in prompts if prompt.split != "preference"]
     texts = {split: {prompt_hash(p) for p in others if p.split == split} for split in ("train", "test")}
     users = {split: {(p.domain, p.user) for p in others if p.split == split} for split in ("train", "test")}
     said = Counter((prompt_hash(pair.prompt), pair.chosen, pair.rejected) for pair in pairs)
     first = {pair.prompt.id: pair.chosen for pair in reversed(pairs)}
     chosen = Counter(first.values())
-    hashes = [prompt_hash(pair.prompt) for pair in pairs]
-    owners = [(pair.prompt.domain, pair.prompt.user) for pair in pairs]
+    by_tags = [pair.prompt for pair in pairs if pair.source == "tags"]
     return PreferenceCounts(
         equal_texts=sum(pair.chosen.strip() == pair.rejected.strip() for pair in pairs),
         duplicate_pairs=sum(count - 1 for count in said.values()),
         chosen_of_several_prompts=sum(count for count in chosen.values() if count > 1),
-        prompts_in_sft=sum(one in texts["train"] for one in hashes),
-        users_in_sft=sum(one in users["train"] for one in owners),
-        prompts_in_test=sum(one in texts["test"] for one in hashes),
-        users_in_test=sum(one in users["test"] for one in owners),
+        prompts_in_sft=sum(prompt_hash(one) in texts["train"] for one in by_tags),
+        users_in_sft=sum((one.domain, one.user) in users["train"] for one in by_tags),
+        prompts_in_test=sum(prompt_hash(pair.prompt) in texts["test"] for pair in pairs),
+        users_in_test=sum((pair.prompt.domain, pair.prompt.user) in users["test"] for pair in pairs),
     )
 
 
@@ -255,13 +180,25 @@ def _refusals(counts: PreferenceCounts) -> Iterable[str]:
 
 def _warnings(
     prompts: int,
-    sides: Mapping[Measure, ChosenRejectedMeans],
+    sides: Sides,
     places: Places,
     counts: PreferenceCounts,
     pairs: int,
 ) -> Iterable[str]:
     if prompts < FEW:
         yield f"{prompts} prompts are few: whatever is learnt from them may be chance"
+    yield from _gaps(sides)
+    for word, picked in (("best", places.best), ("worst", places.worst)):
+        if picked and picked.p < _UNEVEN:
+            yield f"the {word} was picked unevenly by its place: {list(picked.counts)}, p = {picked.p:.3f}"
+    if counts.duplicate_pairs > _COPIES * pairs:
+        yield f"{counts.duplicate_pairs} of {pairs} pairs say what another says"
+    if counts.chosen_of_several_prompts > _COPIES * pairs:
+        yield f"{counts.chosen_of_several_prompts} of {pairs} prompts share their chosen answer with another"
+
+
+def _gaps(sides: Sides) -> Iterable[str]:
+    """Differences between chosen and rejected answers that DPO would learn first."""
     words = sides["words"]
     if words.gap.clear and abs(words.gap.mean) > _LONGER * words.rejected:
         kind = "longer" if words.gap.mean > 0 else "shorter"
@@ -278,10 +215,3 @@ def _warnings(
                 f"chosen answers are the worse ones in {MEASURES[name]}: "
                 f"{side.chosen:.2f} against {side.rejected:.2f}"
             )
-    for word, picked in (("best", places.best), ("worst", places.worst)):
-        if picked and picked.p < _UNEVEN:
-            yield f"the {word} was picked unevenly by its place: {list(picked.counts)}, p = {picked.p:.3f}"
-    if counts.duplicate_pairs > _COPIES * pairs:
-        yield f"{counts.duplicate_pairs} of {pairs} pairs say what another says"
-    if counts.chosen_of_several_prompts > _COPIES * pairs:
-        yield f"{counts.chosen_of_several_prompts} of {pairs} prompts share their chosen answer with another"

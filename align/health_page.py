@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rectune.align.health import MEASURES, ChosenRejectedMeans, PreferenceHealth
+from rectune.align.health import PreferenceHealth
+from rectune.align.pair_measures import MEASURES, ChosenRejectedMeans, Sides
 from rectune.core.artifacts import write_atomically
 from rectune.core.extras import needs_extra
 from rectune.core.figures.preferences import HealthReport, Measure
@@ -32,6 +33,8 @@ def write_health(out: Path, health: PreferenceHealth) -> None:
         f"rejected {words.rejected:.0f}; names an item: chosen {health.sides['names_item'].chosen:.0%}, "
         f"rejected {health.sides['names_item'].rejected:.0%}"
     )
+    if "ranking" in health.sources:
+        say(f"preferences: {health.sources['ranking']} pairs made for ranking beside them")
     for warning in health.warnings:
         say(f"preferences: {warning}")
 
@@ -39,8 +42,6 @@ def write_health(out: Path, health: PreferenceHealth) -> None:
 def markdown(health: PreferenceHealth) -> str:
     """A table and the warnings, for a report or a card."""
     longer, places = health.chosen_longer, health.places
-    heads = ("measure", "chosen", "rejected", "difference (95 % interval)")
-    table = Table(heads, [_row(MEASURES[name], side) for name, side in health.sides.items()])
     lines = [
         f"- The chosen answer is the longer one in {longer.share:.0%} of the pairs "
         f"({longer.low:.0%} to {longer.high:.0%})."
@@ -52,8 +53,17 @@ def markdown(health: PreferenceHealth) -> str:
     lines.append(f"- Counted: {', '.join(counted)}.")
     lines += [f"- Refused: {escaped(text)}." for text in health.refused]
     lines += [f"- Warning: {escaped(text)}." for text in health.warnings]
-    said = f"{health.pairs} pairs of {health.prompts} prompts."
-    return joined(said, table.to_markdown(), "\n".join(lines)) + "\n"
+    parts = [f"{health.pairs} pairs of {health.prompts} prompts.", _table(health.sides)]
+    if health.ranking_sides:
+        count = health.sources["ranking"]
+        said = f"Beside them {count} pairs made for ranking, from interactions."
+        parts += [said, _table(health.ranking_sides)]
+    return joined(*parts, "\n".join(lines)) + "\n"
+
+
+def _table(sides: Sides) -> str:
+    heads = ("measure", "chosen", "rejected", "difference (95 % interval)")
+    return Table(heads, [_row(MEASURES[name], side) for name, side in sides.items()]).to_markdown()
 
 
 def _row(name: str, side: ChosenRejectedMeans) -> tuple[str, ...]:

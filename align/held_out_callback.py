@@ -12,7 +12,8 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 
-from rectune.align.dpo_trainer import ReferenceCachedDPOTrainer, held_out_figures
+from rectune.align.dpo_trainer import ReferenceCachedDPOTrainer
+from rectune.align.held_out_figures import held_out_figures
 from rectune.align.rows import PreferenceRows, Row
 from rectune.models import metrics
 from rectune.models.best_adapter import BestAdapterCallback
@@ -21,7 +22,6 @@ from rectune.models.greedy_answers import greedy_answers
 
 HELD_OUT, ANSWERS, REFERENCE = "held_out.jsonl", "generations.jsonl", "reference.json"
 
-_PROMPTS = 4
 _TOKENS = 128  # of an answer
 
 
@@ -34,9 +34,11 @@ class HeldOutCallback(TrainerCallback):  # type: ignore[misc]
         trainer: ReferenceCachedDPOTrainer,
         rows: PreferenceRows,
         best: BestAdapterCallback | None,
+        watched: int,
     ) -> None:
+        """`watched` is the number of prompts that are answered before and after training."""
         self.out, self.trainer, self.rows, self.best = out, trainer, rows, best
-        self.most = min(_TOKENS, rows.longest_answer)
+        self.most, self.watched = min(_TOKENS, rows.longest_answer), watched
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -50,8 +52,9 @@ class HeldOutCallback(TrainerCallback):  # type: ignore[misc]
         if state.global_step == 0:
             reference = self.trainer.held_out_reference
             if reference:
-                same = held_out_figures(reference, reference, self.trainer.beta)
-                self._note(0, same | {"eval_kl": 0.0})
+                sources = {row["number"]: row["source"] for row in self.rows.held_out}
+                same = held_out_figures(reference, reference, self.trainer.beta, sources)
+                self._note(0, same | {"kl": 0.0})
             self._answer(0)
 
     def on_evaluate(
@@ -59,7 +62,7 @@ class HeldOutCallback(TrainerCallback):  # type: ignore[misc]
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        metrics: dict[str, float],
+        metrics: dict[str, Any],
         **kwargs: Any,
     ) -> None:
         """Write the figures of the held-out pairs."""
@@ -73,16 +76,16 @@ class HeldOutCallback(TrainerCallback):  # type: ignore[misc]
             self.best.put_back()
         self._answer(state.global_step)
 
-    def _note(self, step: int, figures: dict[str, float]) -> None:
+    def _note(self, step: int, figures: dict[str, Any]) -> None:
         if is_first():
             plain = {name.removeprefix("eval_"): value for name, value in figures.items()}
             metrics.append(self.out / HELD_OUT, {"step": step} | plain)
 
     def _answer(self, step: int) -> None:
         """Under ZeRO-3 all processes answer, since each holds a part of the weights; else only the first."""
-        if not is_first() and not is_deepspeed_zero3_enabled():
+        rows, tokenizer = _few(self.rows, self.watched), self.trainer.processing_class
+        if not rows or (not is_first() and not is_deepspeed_zero3_enabled()):
             return
-        rows, tokenizer = _few(self.rows), self.trainer.processing_class
         prompts = [row["prompt_ids"] for row in rows]
         made = greedy_answers(self.trainer.model, tokenizer, prompts, self.most, self.trainer.args.device)
         for row, tokens in zip(rows, made, strict=True) if is_first() else ():
@@ -91,9 +94,9 @@ class HeldOutCallback(TrainerCallback):  # type: ignore[misc]
             metrics.append(self.out / ANSWERS, found)
 
 
-def _few(rows: PreferenceRows) -> Sequence[Row]:
+def _few(rows: PreferenceRows, count: int) -> Sequence[Row]:
     """Pairs of different prompts, of held-out users where there are any."""
     found: dict[tuple[int, ...], Row] = {}
     for row in rows.held_out or rows.train:
         found.setdefault(tuple(row["prompt_ids"]), row)
-    return list(found.values())[:_PROMPTS]
+    return list(found.values())[:count]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,35 +43,47 @@ class SharedRows:
         return values.reshape(-1)[self.place].masked_fill(~self.labelled, 0)
 
 
-def share_prompts(model: Any) -> None:
-    """From now on `model(..., fused_lm_head=True)` computes the prompt of several rows once.
+class PromptSharing:
+    """While it is `on`, `model(..., fused_lm_head=True)` computes the prompt of several rows once.
 
     Args:
-        model: a causal language model with trl's fused head, not yet wrapped. One whose layers need a mask
-            of their own (sliding windows), or whose attention takes none, stays as it is.
-    """
-    odd = set(getattr(model.config, "layer_types", None) or ()) - {"full_attention"}
-    if odd or model.config._attn_implementation not in ("sdpa", BLOCKS):
-        return
-    fused = model.forward
+        model: a causal language model with trl's fused head, as it is inside peft's wrapper.
 
-    @functools.wraps(fused)
-    def forward(self: Any, *args: Any, **given: Any) -> Any:
+    Attributes:
+        possible: false for a model whose layers need a mask of their own (sliding windows), or whose
+            attention takes none; it stays as it is.
+        on: false at first.
+    """
+
+    def __init__(self, model: Any) -> None:
+        config = model.config.get_text_config()
+        odd = set(getattr(config, "layer_types", None) or ()) - {"full_attention"}
+        self.possible = not odd and getattr(config, "_attn_implementation", "") in ("sdpa", BLOCKS)
+        self.on = False
+        if not self.possible:
+            return
+        fused = model.forward
+
+        @functools.wraps(fused)
+        def forward(_: Any, *args: Any, **given: Any) -> Any:
+            return self._shared(fused, given) if self.on and not args else fused(*args, **given)
+
+        model.forward = types.MethodType(forward, model)
+
+    def _shared(self, fused: Callable[..., Any], given: dict[str, Any]) -> Any:
         given = {name: value for name, value in given.items() if value is not None}  # peft hands on defaults
-        if not given.get("fused_lm_head") or args or set(given) - _KNOWN:
-            return fused(*args, **given)
-        shared = shared_rows(given["input_ids"], given["attention_mask"], given["labels"])
-        if shared is None:
+        if not given.get("fused_lm_head") or set(given) - _KNOWN:
             return fused(**given)
-        rest = {name: value for name, value in given.items() if name not in (*shared.inputs, "labels")}
-        found = fused(**rest, **shared.inputs)
+        rows = shared_rows(given["input_ids"], given["attention_mask"], given["labels"])
+        if rows is None:
+            return fused(**given)
+        rest = {name: value for name, value in given.items() if name not in (*rows.inputs, "labels")}
+        found = fused(**rest, **rows.inputs)
         for name in _PER_TOKEN:
             if found.get(name) is not None:
-                found[name] = shared.rows(found[name])
-        found["label_mask"] = shared.labelled
+                found[name] = rows.rows(found[name])
+        found["label_mask"] = rows.labelled
         return found
-
-    model.forward = types.MethodType(forward, model)
 
 
 # What trl hands to the model; anything else, as pictures, may belong to single rows.

@@ -35,7 +35,8 @@ from bench.allmrec import KeptVectors
 from bench.cold_start_picture import draw_picture
 from bench.cold_start_tables import Curves, all_tables
 from bench.cold_start_words import HybridOfSentence, TasteFinder
-from bench.sequences import Trial, drawn_beside, figures, kept_lines, without
+from bench.sequence_trials import Trial, drawn_beside, figures, without
+from bench.sequences import kept_lines
 from rectune.core.artifacts import ArtifactStore
 from rectune.core.catalogue import load_catalogue
 from rectune.core.rng import generator_of

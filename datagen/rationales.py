@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import collections
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from rectune.core import settings
 from rectune.core.artifacts import generation_cache_path
@@ -21,15 +19,10 @@ from rectune.core.types import Example, Prompt, Provenance, grouped, with_id
 from rectune.datagen.best_of import Chosen, best_of, several
 from rectune.datagen.teachers import AskTeachers, ask_teachers
 from rectune.inference.requests import GenerationRequest, GenerationResult
-from rectune.prompts.answers import ParsedAnswer, closing, ranking, read_answer, reasons
-from rectune.prompts.query_words import query_words
+from rectune.prompts.responses import ranked_titles, respond, templated_response, wording_of
 from rectune.prompts.teacher_prompts import brief, facts, rationale_messages, rationale_opening
-from rectune.prompts.template_reasons import template_reason
-from rectune.prompts.title_matching import WHOLE
 
 ENGINE = "rectune"  # what provenance names where a template wrote a text
-
-_SENTENCE_END = re.compile(r"[.!?。…](?=[\"'”’)\]]?(\s|$))")
 
 
 @needs_extra("the stage rationales")
@@ -69,60 +62,8 @@ def run(
 
 def templated(prompt: Prompt, catalogue: Catalogue) -> Example:
     """The response to a prompt whose reasons are sentences made of what the catalogue says."""
-    target = catalogue.get(prompt.domain, prompt.target)
-    history = [catalogue.get(prompt.history_domain, item) for item in prompt.history]
-    seed = seed_of("seed", "opening", prompt.id)
-    words = query_words(target, prompt.query)
-    text = template_reason(target, history, prompt.query, prompt.locale, seed, words)
-    response, _ = respond(text, ranked_titles(prompt, catalogue), prompt, cut=False)
+    response, seed = templated_response(prompt, catalogue, prompt.target), wording_of(prompt)
     return with_id(Example("", prompt, response, Provenance("template", "", "{}", seed, ENGINE, "template")))
-
-
-def ranked_titles(prompt: Prompt, catalogue: Catalogue) -> list[str]:
-    """The target's title, then those of the other candidates in the order in which the prompt shows them.
-
-    The logs say nothing about the order of the others, so none is made up.
-    """
-    others = [item for item in prompt.candidates if item != prompt.target]
-    return catalogue.titles(prompt.domain, [prompt.target, *others])
-
-
-def respond(
-    text: str, titles: Sequence[str], prompt: Prompt, *, cut: bool
-) -> tuple[str, Literal["model", "template"]]:
-    """The response made of a teacher's text, and who named the item in it.
-
-    A direct response is the reasons in one paragraph and the closing line; a listwise one the same reasons
-    and the ranking. The ranking is always by "template": a teacher is asked for a paragraph and shown only
-    the target.
-
-    Args:
-        text: what the teacher wrote.
-        titles: the target's title exactly as in the catalogue, then those of the other candidates as they are
-            ranked.
-        prompt: the prompt of the response.
-        cut: the text was stopped by the token limit, so its incomplete last sentence is removed.
-    """
-    text = " ".join(text.split())
-    body = reasons(text)
-    if cut or body != text:  # "… so I come to my recommendation: X" leaves half a sentence too
-        body = whole_sentences(body)
-    if prompt.form == "listwise":
-        return f"{body}\n{ranking(prompt.locale, titles)}".strip(), "template"
-    named = read_answer(text, titles[:1])
-    by: Literal["model", "template"] = "model" if _closes(named) else "template"
-    return f"{body}\n{closing(prompt.locale, titles[0])}".strip(), by
-
-
-def _closes(reading: ParsedAnswer) -> bool:
-    """Whether a text ends on its only title, after closing words."""
-    return reading.form == "direct" and reading.certainty == (WHOLE,)
-
-
-def whole_sentences(text: str) -> str:
-    """The text up to its last full stop; the whole text if it has none."""
-    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
-    return text[: ends[-1]] if ends else text
 
 
 def rationale_request(

@@ -31,6 +31,9 @@ def leave_one_domain_out(
     ] = "",
     data: Annotated[Path | None, typer.Option(help="A folder of datasets, in place of data.root.")] = None,
     users: Annotated[int, typer.Option(min=0, help="At most so many test users a fold; 0 is all.")] = 0,
+    align: Annotated[
+        bool, typer.Option("--align", help="Align each fold's model too, and read its answers.")
+    ] = False,
     runs: Runs = Path("runs"),
 ) -> None:
     """Leave one domain out: tune on the others, test on all its users; finished folds are not run again."""
@@ -40,6 +43,6 @@ def leave_one_domain_out(
     chosen = [name.strip() for name in folds.split(",") if name.strip()]
     typer.echo(
         run_leave_one_domain_out(
-            DomainFoldOptions(recipe, overrides or [], chosen, data, users), ArtifactStore(runs)
+            DomainFoldOptions(recipe, overrides or [], chosen, data, users, align), ArtifactStore(runs)
         )
     )

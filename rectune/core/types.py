@@ -18,6 +18,7 @@ Scenario = Literal["passive", "active"]
 Form = Literal["direct", "listwise"]
 Locale = Literal["en", "ko"]
 Split = Literal["train", "preference", "test"]
+PairSource = Literal["tags", "ranking"]
 
 # Made once: json.dumps makes a new one for every call with arguments.
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
@@ -220,14 +221,20 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """A pair for DPO: `chosen` was preferred to `rejected` by `annotator`."""
+    """A pair for DPO: `chosen` was preferred to `rejected` by `annotator`.
 
-    schema: ClassVar[int] = 1
+    `source` is "tags" where an annotator compared the two answers. It is "ranking" where the interactions
+    imply it: `chosen` recommends the item really taken, `rejected` another candidate; the pairs of a prompt
+    and a chosen answer are then trained on together.
+    """
+
+    schema: ClassVar[int] = 2
     id: str
     prompt: Prompt
     chosen: str
     rejected: str
     annotator: str
+    source: PairSource = "tags"
 
 
 @dataclass(frozen=True, slots=True)

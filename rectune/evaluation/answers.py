@@ -19,16 +19,20 @@ from rectune.evaluation.model_answers import answers_to
 from rectune.evaluation.off_topic import off_topic_shares
 from rectune.evaluation.sample_answers import choose
 from rectune.evaluation.systems import EvalContext
+from rectune.evaluation.title_leaks import is_invented, other_titles
 from rectune.filters.word_stats import repetition, word_score, words_of
 from rectune.retrieval.embedding import title_and_categories
 from rectune.retrieval.grounding import GroundedItem, Grounding
 
 PAIR = ("sft", "dpo")  # systems as in `rectune.evaluation.systems.MODELS`; differences are second less first
+_ASKED = ("base", *PAIR)
 ANSWERS_FILE = "answers.{system}.parquet"  # what `rectune tag --compare` reads
 
 FIGURES = {  # by field of AnswerMeans
     "hit_at_1": "the answer names the item really taken next, by its exact title",
     "grounded": "the answer names an item of the catalogue that is not in the history, exactly or misspelt",
+    "invented": "the answer recommends a title that the domain lacks",
+    "other_domain": "the answer names a title of another domain of the run",
     "score": "response score ln(L)*L/C, L and C counted in words",
     "repetition": "share of 3-word runs that came before in the answer",
     "off_topic": "share of sentences near to nothing that was asked, shown or recommended "
@@ -49,7 +53,7 @@ class _Read:
 def compare_answers(
     prompts: Sequence[Prompt], eval_context: EvalContext, grounding: Grounding, out: Path
 ) -> AnswerComparison | None:
-    """Let both models answer the same test prompts, and write answers.<system>.parquet and answers.json.
+    """Let the models answer the same test prompts, and write answers.<system>.parquet and answers.json.
 
     Args:
         prompts: all prompts of the run; at most `evaluate.answers` direct ones of the test are asked.
@@ -65,9 +69,9 @@ def compare_answers(
         return None
     columns: dict[str, Mapping[str, list[float]]] = {}
     hows: dict[str, Mapping[str, float]] = {}
-    for system in PAIR:
+    for system in _ASKED:
         read = _ask(system, chosen, eval_context, grounding, out)
-        columns[system], hows[system] = _columns(read, eval_context), _how(read, grounding)
+        columns[system], hows[system] = _columns(read, eval_context, grounding), _how(read, grounding)
     found = _summary(chosen, columns, hows, eval_context)
     write_atomically(out / "answers.json", found.to_json())
     return found
@@ -92,12 +96,17 @@ def _named(prompt: Prompt, text: str, grounding: Grounding) -> GroundedItem | No
     return grounding.named(text, prompt.domain, frozenset(prompt.history)) if text else None
 
 
-def _columns(read: Sequence[_Read], eval_context: EvalContext) -> dict[str, list[float]]:
+def _columns(
+    read: Sequence[_Read], eval_context: EvalContext, grounding: Grounding
+) -> dict[str, list[float]]:
     """Every figure of every answer."""
     topics = [_topics(row, eval_context) for row in read]
+    titles, domains = grounding.titles, eval_context.catalogue.domains
     return {
         "hit_at_1": [float(_hit(row, eval_context)) for row in read],
         "grounded": [float(row.named is not None) for row in read],
+        "invented": [float(is_invented(row.text, titles[row.prompt.domain])) for row in read],
+        "other_domain": [float(bool(other_titles(row.text, row.prompt, titles, domains))) for row in read],
         "score": [word_score(row.text) for row in read],
         "repetition": [repetition(row.text) for row in read],
         "off_topic": off_topic_shares([r.text for r in read], topics, eval_context.config.retrieval.embedder),
@@ -154,7 +163,7 @@ def _summary(
         figures={json_name(name): meaning for name, meaning in FIGURES.items()},
         systems={
             system: AnsweredSystem(**_means(columns[system], drawn), how=dict(hows[system]))
-            for system in PAIR
+            for system in _ASKED
         },
         difference=AnswerMeans(**_means(gaps, drawn)),
         difference_is=f"{PAIR[1]} less {PAIR[0]}, prompt by prompt",

@@ -4,27 +4,30 @@ not seen.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rectune.core.artifacts import write_atomically
-from rectune.core.figures.evaluation import BestBaseline, FoldMetrics, RankingMetrics
+from rectune.core.artifacts import generation_cache_path, write_atomically
+from rectune.core.figures.evaluation import BestBaseline, DraftFigures, FoldMetrics, RankingMetrics
 from rectune.core.recipe import Recipe
 from rectune.core.rows import write_rows
 from rectune.core.stats.metrics import UserBootstrap
 from rectune.core.stats.significance import difference
-from rectune.core.text.figures import figure, with_ends
+from rectune.core.text.figures import figure, share_in_words, with_ends
 from rectune.core.text.markdown import escaped, joined
-from rectune.core.text.tables import Cell, Table
-from rectune.core.types import Case, Locale, Ranking
+from rectune.core.text.tables import NONE, Cell, Table
+from rectune.core.types import Case, Item, Locale, Ranking
 from rectune.evaluation.llm_ranking import rank_models
+from rectune.evaluation.model_answers import answers_to
 from rectune.evaluation.protocol import summarise
 from rectune.evaluation.ranking_tasks import CandidateSampler
 from rectune.evaluation.stage import rank_baselines
-from rectune.evaluation.systems import EvalContext
+from rectune.evaluation.systems import MODELS, EvalContext
+from rectune.evaluation.title_leaks import draft_figures
+from rectune.prompts.title_index import TitleIndexes
 from rectune.rankers.base import INTERACTION_FREE
-from rectune.rankers.eval_cases import passive_cases
+from rectune.rankers.eval_cases import EvalCase, passive_cases
 from rectune.rankers.scoring_methods import BESIDE
 
 TUNED = ("sft", "sft/prior", *(f"sft/{method}" for method in BESIDE))
@@ -74,16 +77,45 @@ def latest_cases(cases: Sequence[Case], trained: frozenset[str], limit: int) -> 
     return chosen[:limit] if limit else chosen
 
 
-def measure_fold(cases: Sequence[Case], locale: Locale, eval_context: EvalContext, out: Path) -> FoldMetrics:
-    """Rank the cases by every system of `eval_context`; writes rankings.parquet and, last, metrics.json."""
+def measure_fold(
+    cases: Sequence[Case], locale: Locale, eval_context: EvalContext, out: Path, tuned_on: Sequence[Item]
+) -> FoldMetrics:
+    """Rank the cases by every system of `eval_context`, and have the models answer some of them freely;
+    writes rankings.parquet and, last, metrics.json.
+
+    Args:
+        cases: of the domain left out.
+        locale: of the prompts.
+        eval_context: the models are base and sft, and dpo where the stage `export` is among its inputs.
+        out: the folder.
+        tuned_on: the items of the domains that the models were tuned on.
+    """
     tests = passive_cases(cases, eval_context.catalogue, {case.domain: locale for case in cases})
     pools = CandidateSampler(eval_context.inputs["data"], tests, eval_context.likes)
     rankings = rank_baselines(tests, pools, eval_context)
     rankings += rank_models(tests, pools, eval_context, out)[0]
     write_rows(out / "rankings.parquet", rankings, Ranking)
     ranking = summarise(tests, rankings, eval_context.config.evaluate)
-    found = FoldMetrics(**dict(ranking), best=_against_best(rankings, ranking, eval_context))
+    found = FoldMetrics(
+        **dict(ranking),
+        best=_against_best(rankings, ranking, eval_context),
+        drafts=_drafts(tests, eval_context, out, tuned_on),
+    )
     write_atomically(out / METRICS, found.to_json())
+    return found
+
+
+def _drafts(
+    tests: Sequence[EvalCase], eval_context: EvalContext, out: Path, tuned_on: Sequence[Item]
+) -> dict[str, DraftFigures]:
+    """What the models answer to at most `evaluate.answers` of the cases; nothing where that is 0."""
+    prompts = [test.prompt for test in tests][: eval_context.config.evaluate.answers]
+    titles = TitleIndexes([*eval_context.catalogue.items.values(), *tuned_on])
+    domains = {item.domain for item in tuned_on}
+    found = {}
+    for model in ("base", "sft", *(["dpo"] if "export" in eval_context.inputs else [])) if prompts else ():
+        answers = answers_to(prompts, model, eval_context, generation_cache_path(out), "free answers")
+        found[model] = draft_figures([one.text for one in answers], prompts, titles, domains)
     return found
 
 
@@ -117,7 +149,34 @@ def leave_one_domain_out_table(folds: Sequence[DomainFold], command: str) -> str
         f"{', '.join(TUNED[1:])} are one half: nothing was chosen on any data."
     )
     table = Table(heads, list(map(_row, folds)))
-    return joined("# Leave one domain out", note, f"Made by: {escaped(command)}", table.to_markdown()) + "\n"
+    made_by = f"Made by: {escaped(command)}"
+    parts = [note, made_by, table.to_markdown(), *_draft_parts(folds)]
+    return joined("# Leave one domain out", *parts) + "\n"
+
+
+def _draft_parts(folds: Sequence[DomainFold]) -> list[str]:
+    """What the models name in free answers; nothing where none were asked for."""
+    models = [name for name in MODELS if any(name in fold.metrics.drafts for fold in folds)]
+    if not models:
+        return []
+    measured = [f"{name}: {what}" for name in models for what in ("invented", "leaked")]
+    note = (
+        "What the models name in free answers to the first of these users. Invented: the answer recommends a "
+        "title that the domain lacks. Leaked: it names a title of a domain that the model was tuned on. "
+        "Brackets are 95 % intervals (Wilson)."
+    )
+    rows = [(fold.domain, *_draft_cells(fold.metrics.drafts, models)) for fold in folds]
+    table = Table(["left out", "answers", *measured], rows)
+    return ["## Free answers", note, table.to_markdown()]
+
+
+def _draft_cells(drafts: Mapping[str, DraftFigures], models: Sequence[str]) -> list[Cell]:
+    cells: list[Cell] = [max((one.n for one in drafts.values()), default=0)]
+    for name in models:
+        found = drafts.get(name)
+        shares = (found.invented, found.other_domain) if found else ()
+        cells += map(share_in_words, shares) if shares else (NONE, NONE)
+    return cells
 
 
 def _row(fold: DomainFold) -> tuple[Cell, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from rectune.core.artifacts import ArtifactStore, WorkDir
 from rectune.core.recipe import Recipe, dump_sections
-from rectune.core.rows import count_rows, sample_rows, write_rows
+from rectune.core.rows import count_rows, read_batches, sample_rows, write_rows
 from rectune.core.settings import TrainConfig, TrainingConfig
 from rectune.core.types import Example, Preference, Prompt, Provenance
 from rectune.pipeline.launch import launch
@@ -130,7 +130,7 @@ def rows_of(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path]) -
             counted.
     """
     if {stage.source, "base"} <= folders.keys():
-        found = _counted(stage, folders, stage.settings(recipe).max_length)
+        found = _counted(stage, recipe, folders)
     else:
         found = _assumed(stage, recipe, folders)
     holdout = recipe.train.eval_user_fraction if stage is SFT else recipe.align.eval_user_fraction
@@ -141,6 +141,7 @@ def _assumed(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path]) 
     if stage is DPO:
         count = min(recipe.data.preference, recipe.candidates.prompts or recipe.data.preference)
         count *= 2 * recipe.candidates.answers - 3 if recipe.align.pairs == "all" else 1
+        count += min(recipe.align.ranking_pairs, recipe.data.train + recipe.data.preference)
         source, most = "data.preference", recipe.candidates.sampling.max_tokens
     else:
         count, source = math.floor(recipe.data.train * _KEPT), "data.train"
@@ -160,11 +161,12 @@ def _mean_limit(recipe: Recipe) -> float:
     return fmean(limits.values(), [shares[locale] for locale in limits]) if limits else 0.0
 
 
-def _counted(stage: TrainingStage, folders: Mapping[str, Path], limit: int) -> RowLengths:
+def _counted(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path]) -> RowLengths:
     from rectune.models.chat_tokenization import ChatEncoder
     from rectune.models.loading import load_tokenizer
     from rectune.models.prompt_lengths import prompt_lengths
 
+    limit = stage.settings(recipe).max_length
     file, tokenizer = folders[stage.source] / stage.file, load_tokenizer(folders["base"] / "checkpoint")
     sample: Sequence[Any] = sample_rows(file, stage.kind, _SAMPLED)
     sides = ("response",) if stage is SFT else ("chosen", "rejected")
@@ -174,11 +176,20 @@ def _counted(stage: TrainingStage, folders: Mapping[str, Path], limit: int) -> R
     prompts = prompt_lengths(tokenizer, [row.prompt for row in sample])
     every = zip(sample, prompts, answers, strict=True)
     kept = [(row, prompt + answer, answer) for row, prompt, answer in every if prompt + answer <= limit]
-    count = round(count_rows(file, stage.kind) * (len(kept) or 1) / max(1, len(sample)))
+    count = round(_row_count(stage, recipe, file) * (len(kept) or 1) / max(1, len(sample)))
     if not kept:
         return RowLengths(count, (limit,), (limit,), stage.rows)
     rows, lengths, trained = zip(*kept, strict=True)
     return RowLengths(count, lengths, trained, stage.rows, rows)
+
+
+def _row_count(stage: TrainingStage, recipe: Recipe, file: Path) -> int:
+    """Rows of a file; pairs of one case that was made for ranking share a prompt, and cost about one pair."""
+    if stage is SFT:
+        return count_rows(file, stage.kind)
+    sources = [name for batch in read_batches(file, stage.kind) for name in batch["source"].to_pylist()]
+    ranking = sources.count("ranking")
+    return len(sources) - ranking + math.ceil(ranking / recipe.align.ranking_negatives)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from rectune.evaluation.leave_one_domain_out import (
     leave_one_domain_out_table,
     measure_fold,
 )
-from rectune.evaluation.systems import EvalContext
+from rectune.evaluation.systems import MODELS, EvalContext
 from rectune.pipeline.run import RunOptions, run_pipeline
 
 ROWS = 96  # of SFT in a fold, at most
@@ -40,13 +40,16 @@ _MOST = 20_000  # cases that are cut of the domain left out
 
 @dataclass(frozen=True)
 class DomainFoldOptions:
-    """Options: which datasets are left out in turn ([]: each), and users tested of each (0: all)."""
+    """Options: which datasets are left out in turn ([]: each), users tested of each (0: all), and whether
+    models are aligned too, which takes as long again.
+    """
 
     recipe: Path
     overrides: Sequence[str] = ()
     folds: Sequence[str] = ()
     data: Path | None = None
     users: int = 0
+    align: bool = False
 
     @property
     def command(self) -> str:
@@ -55,6 +58,7 @@ class DomainFoldOptions:
         parts += [f"--folds {','.join(self.folds)}"] if self.folds else []
         parts += [f"--data {self.data}"] if self.data else []
         parts += [f"--users {self.users}"] if self.users else []
+        parts += ["--align"] if self.align else []
         return " ".join(parts)
 
 
@@ -103,12 +107,14 @@ def _data_overrides(wanted: DomainFoldOptions) -> list[str]:
 def _fold(
     name: str, recipe: Recipe, wanted: DomainFoldOptions, place: Path, store: ArtifactStore
 ) -> DomainFold:
-    tuned = run_pipeline(RunOptions(_without(name, recipe, wanted, place), (), "candidates"), store)
+    last = "export" if wanted.align else "candidates"
+    tuned = run_pipeline(RunOptions(_without(name, recipe, wanted, place), (), last), store)
     only = run_pipeline(RunOptions(_only(name, recipe, wanted, place), (), "data"), store)["data"]
     config = fold_config(recipe)
     domain = registry.find(name).domain
+    models = [tuned[stage] for stage in MODELS.values() if stage in tuned]
     key = content_id(
-        [folder.name for folder in (tuned["candidates"], tuned["base"], only)],
+        [folder.name for folder in (*models, only)],
         config.result_fields(("evaluate", "retrieval")),
         wanted.users,
     )
@@ -127,7 +133,8 @@ def _measure(
     trained = _trained(name, recipe, read_rows(trained_on / "cases.parquet", Case))
     eval_context = EvalContext(config, inputs, load_catalogue(inputs["data"] / "items.parquet"), cases)
     locale = max(recipe.prompts.locales, key=lambda one: recipe.prompts.locales[one])
-    measure_fold(latest_cases(cases, trained, limit), locale, eval_context, out)
+    tuned_on = list(load_catalogue(trained_on / "items.parquet").items.values())
+    measure_fold(latest_cases(cases, trained, limit), locale, eval_context, out, tuned_on)
 
 
 def _trained(name: str, recipe: Recipe, cases: Sequence[Case]) -> frozenset[str]:
@@ -142,7 +149,7 @@ def _trained(name: str, recipe: Recipe, cases: Sequence[Case]) -> frozenset[str]
 
 
 def _without(name: str, recipe: Recipe, wanted: DomainFoldOptions, place: Path) -> Path:
-    """The recipe of the fold's training: the other datasets in equal parts, only what SFT needs."""
+    """The recipe of the fold's training: the other datasets in equal parts, only what SFT needs, or DPO."""
     others = [other for other in recipe.data.datasets if other != name]
     rows = max(1, ROWS // len(others)) * len(others)
     data = {
@@ -150,11 +157,11 @@ def _without(name: str, recipe: Recipe, wanted: DomainFoldOptions, place: Path) 
         "mixture_weights": dict.fromkeys(others, 1.0),
         "cross_domain": [],
         "train": rows,
-        "preference": len(others),
+        "preference": max(recipe.data.preference, len(others)) if wanted.align else len(others),
         "test": len(others),
     }
     sampling = {**recipe.candidates.sampling.model_dump(mode="json"), "max_tokens": 24}
-    candidates = {"answers": 2, "prompts": 1, "sampling": sampling}
+    candidates = {} if wanted.align else {"answers": 2, "prompts": 1, "sampling": sampling}
     return _written(recipe, place / f"{wanted.recipe.stem}-without-{name}.yaml", data, candidates)
 
 

@@ -149,7 +149,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("align",),
         inputs=("data", "queries", "candidates"),
         outside=external_inputs.tags,
-        version=4,
+        version=5,
         modules=("matplotlib",),
     ),
     Stage(
@@ -160,7 +160,7 @@ STAGES: tuple[Stage, ...] = (
         inputs=("base", "sft", "tag"),
         outside=external_inputs.world_size_of("align"),
         process_group=lambda recipe: process_group_of(recipe.align),
-        version=3,
+        version=4,
         modules=_TRAINING,
     ),
     Stage(
@@ -195,7 +195,7 @@ STAGES: tuple[Stage, ...] = (
         "models and baselines ranked side by side",
         sections=("evaluate", "retrieval"),
         inputs=("data", "queries", "fit", "base", "candidates", "export", "rerank", "recommend"),
-        version=7,
+        version=8,
     ),
     Stage(
         "report",

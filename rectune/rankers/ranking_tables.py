@@ -248,12 +248,12 @@ def _memorisation(found: Memorisation, command: str, tr: Translation) -> Iterato
 
 
 def _answers(found: AnswerComparison, command: str, tr: Translation) -> Table:
-    """What sft and dpo answer to the same prompts, from `rectune.evaluation.answers`."""
+    """What base, sft and dpo answer to the same prompts, from `rectune.evaluation.answers`."""
     columns = [one.by_json_name() for one in (*found.systems.values(), found.difference)]
     lines = [(name, *(mean_in_words(column[name]) for column in columns)) for name in found.figures]
     words = "; ".join(f"{name}: {tr.stored(meaning)}" for name, meaning in found.figures.items())
     note = tr(
-        "Both models answered the same {prompts} unseen prompts. {words}. Brackets are 95 % intervals "
+        "All models answered the same {prompts} unseen prompts. {words}. Brackets are 95 % intervals "
         "(bootstrap over users).",
         prompts=found.prompts,
         words=words,

@@ -90,8 +90,10 @@ def check_annotators(inputs: Mapping[str, Path], kinds: Sequence[str]) -> None:
 
 
 def _annotators(path: Path) -> set[str]:
+    """Who compared the answers of tagged pairs."""
     return {
         str(name)
         for batch in read_batches(path, Preference)
-        for name in batch.column("annotator").unique().to_pylist()
+        for name, source in zip(batch["annotator"].to_pylist(), batch["source"].to_pylist(), strict=True)
+        if source == "tags"
     }

@@ -42,7 +42,8 @@ class ItemCosines:
             starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
             rows = self._cosines[[at for places in self._places.values() for at in places]]
             self.best = np.maximum.reduceat(rows, starts)
-            self.mean = np.add.reduceat(rows, starts) / counts[:, None].astype(np.float32)
+            sums = np.add.reduceat(rows, starts)
+            self.mean = (sums / counts[:, None].astype(np.float32)).astype(np.float32)
 
     def rankings(self) -> dict[str, list[Key]]:
         """The items by each of the cosines, the nearest first; of equal ones the smaller key."""

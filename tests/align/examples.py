@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -89,14 +89,14 @@ def letters(texts: Sequence[str]) -> Any:
 register("alphabet", 26, letters)
 
 
-def write_items(folder: Path) -> Path:
+def write_items(folder: Path, films: Mapping[str, str] | None = None) -> Path:
     """The folder of the stage data with a catalogue of two films."""
     import polars as pl
 
     folder.mkdir(parents=True, exist_ok=True)
     rows = [
         ("movies", n, item, title, [], "", None, "{}", "", [])
-        for n, (item, title) in enumerate(FILMS.items())
+        for n, (item, title) in enumerate((films or FILMS).items())
     ]
     pl.DataFrame(rows, schema=item_schema(), orient="row").write_parquet(folder / "items.parquet")
     return folder

@@ -14,12 +14,12 @@ from rectune.align.tags import TagStore
 from rectune.align.tasks import AnnotationTask, make_task
 from rectune.core.errors import UserError, WaitingForPeople
 from rectune.core.figures import TagFigures
-from rectune.core.figures.preferences import Conflicts
+from rectune.core.figures.preferences import Conflicts, RankingPairFigures
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows, write_rows
 from rectune.core.settings import AlignConfig
-from rectune.core.types import Preference, Prompt
-from tests.align.examples import make_prompt, make_tasks, write_folders, write_items
+from rectune.core.types import Case, Preference, Prompt, with_id
+from tests.align.examples import FILMS, make_prompt, make_tasks, write_folders, write_items
 
 TITLED = ("I suggest it. My recommendation: Heat", "I suggest Ronin.", "nothing")
 
@@ -186,3 +186,24 @@ def test_ties_and_all_bad_make_no_pairs_and_are_accounted_for() -> None:
     stats, _, pairs = run(tasks, "person")
     assert [pair.chosen for pair in pairs] == ["answer 1 to 0"]
     assert stats.dropped == {"tied": 1, "all answers bad": 1, "skipped": 1}
+
+
+def test_pairs_made_for_ranking_stand_beside_the_tagged_ones_and_are_counted() -> None:
+    tasks = [make_task(make_prompt(n), TITLED) for n in range(3)]
+    data = write_items(Path("data"), FILMS | {"alien": "Alien", "ran": "Ran", "fargo": "Fargo"})
+    candidates = ("heat", "ronin", "fargo")
+    cases = [
+        with_id(Case("", "movies", user, "preference", ("alien", "ran"), "heat", candidates, True, "movies"))
+        for user in ("u0", "u1", "u2", "untagged")
+    ]
+    write_rows(data / "cases.parquet", cases, Case)
+    changed = config("simulated").align.model_copy(update={"ranking_pairs": 2})
+    inputs = write_folders(Path("in"), tasks) | {"data": data}
+    stats = annotation_stage.run(Recipe.model_construct(align=changed), inputs, Path("out"))
+    pairs = read_rows(Path("out/preferences.parquet"), Preference)
+    assert [pair.source for pair in pairs] == ["tags"] * 3 + ["ranking"] * 4
+    assert (stats.pairs, stats.rows_out) == (3, 7)
+    assert stats.ranking == RankingPairFigures(
+        wanted=2, cases=2, pairs=4, dropped={}, splits={"preference": 2}
+    )
+    assert "4 pairs made for ranking" in Path("out/health.md").read_text()

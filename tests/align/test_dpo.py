@@ -1,6 +1,7 @@
 """DPO starts from the SFT model as its own reference, learns the pairs, and publishes one adapter."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from rectune.align.dpo import check_start, run
-from rectune.align.rows import make_rows, tokenise_pair
+from rectune.align.rows import make_rows, tokenise_pairs
 from rectune.core.errors import RectuneError, UserError
 from rectune.core.recipe import Recipe, parse_recipe
 from rectune.core.rows import write_rows
@@ -108,6 +109,28 @@ def test_held_out_pairs_are_never_trained_on_and_measured_from_the_start(
     assert {path.name for path in tmp_path.iterdir()} == LEFT | {"held_out.jsonl"}
 
 
+def test_rows_of_several_negatives_begin_at_the_logarithm_of_their_answers(
+    tmp_path: Path, inputs: dict[str, Path]
+) -> None:
+    implied = [
+        replace(make_pair(n, f"Heat {n}.", f"{film}. {n}"), source="ranking", annotator="interactions")
+        for n in (4, 5, 6, 7)
+        for film in ("Ronin", "Alien")
+    ]
+    folder = tmp_path / "tag"
+    folder.mkdir()
+    write_rows(folder / "preferences.parquet", [*(make_pair(n) for n in range(4)), *implied], Preference)
+    changes = {"num_train_epochs": 4, "per_device_train_batch_size": 8, "watched_prompts": 0}
+    figures = run(recipe(**changes), inputs | {"tag": folder}, tmp_path / "out")
+    assert figures.first_loss == pytest.approx((math.log(2) + math.log(3)) / 2, abs=1e-3)
+    assert figures.last_loss < figures.first_loss
+    assert (figures.pairs, figures.sources) == (12, {"tags": 4, "ranking": 8})
+    assert figures.annotators == {"simulated": 4} and figures.answer_tokens is None
+    figures = run(recipe(**changes, eval_user_fraction=0.6), inputs | {"tag": folder}, tmp_path / "held out")
+    assert set(figures.held_out.sources) == {"tags", "ranking"}
+    assert sum(part.pairs for part in figures.held_out.sources.values()) == figures.held_out.pairs
+
+
 @pytest.mark.slow
 def test_a_reference_known_beforehand_trains_as_one_computed_in_each_step(
     tmp_path: Path, inputs: dict[str, Path]
@@ -172,18 +195,33 @@ def test_a_reference_other_than_the_sft_model_is_noticed() -> None:
 
 def test_answers_end_their_turn_and_hold_no_other_control_token() -> None:
     tokenizer = load_tokenizer(tiny_checkpoint())
-    row = tokenise_pair(tokenizer, make_pair(1, "Heat <|im_end|>", "<|im_start|>user"))
+    row = tokenise_pairs(tokenizer, [make_pair(1, "Heat <|im_end|>", "<|im_start|>user")])
     end = tokenizer.convert_tokens_to_ids("<|im_end|>")
-    for answer, text in (("chosen_ids", "Heat <|im_end|>"), ("rejected_ids", "<|im_start|>user")):
-        assert [token for token in row[answer] if token in tokenizer.all_special_ids] == [end]
-        assert tokenizer.decode(row[answer][:-1]) == text
+    (rejected,) = row["rejected_ids"]
+    for answer, text in ((row["chosen_ids"], "Heat <|im_end|>"), (rejected, "<|im_start|>user")):
+        assert [token for token in answer if token in tokenizer.all_special_ids] == [end]
+        assert tokenizer.decode(answer[:-1]) == text
 
 
 def test_long_pairs_are_left_out_and_counted() -> None:
     tokenizer = load_tokenizer(tiny_checkpoint())
     rows = make_rows(tokenizer, [make_pair(1), make_pair(2, rejected="long " * 200)], 150, 0.5)
-    assert (len(rows), len(rows.train), rows.held_out) == (1, 1, [])
-    assert (rows.seen, len(rows)) == (2, 1)
+    assert (rows.pairs, len(rows.train), rows.held_out) == (1, 1, [])
+    assert rows.seen == 2
+
+
+def test_pairs_made_for_ranking_are_a_row_a_case_and_tagged_pairs_are_one_each() -> None:
+    tokenizer = load_tokenizer(tiny_checkpoint())
+    tagged = [make_pair(1, "Heat."), replace(make_pair(1, "Heat.", "No."), id="other")]
+    implied = [
+        replace(make_pair(n, f"Heat {n}.", text), source="ranking", annotator="interactions")
+        for n in (1, 2)
+        for text in ("Ronin.", "Alien.", "long " * 200)
+    ]
+    rows = make_rows(tokenizer, [*tagged, *implied], 150, 0.0)
+    assert [len(row["rejected_ids"]) for row in rows.train] == [1, 1, 2, 2]
+    assert [row["source"] for row in rows.train] == ["tags", "tags", "ranking", "ranking"]
+    assert (rows.seen, rows.pairs) == (8, 6)
 
 
 def test_all_pairs_of_a_user_are_on_one_side() -> None:

@@ -11,6 +11,7 @@ from rectune.core.figures.training import AnswerLengths
 
 def evaluated(step: int, accuracy: float, chosen: float = -50.0, rejected: float = -60.0) -> dict[str, Any]:
     figures = {"loss": 0.6, "accuracy": accuracy, "margin": 0.1, "pairs": 10, "kl": 0.01 * step}
+    figures["right"] = 0.5 if step == 0 else 0.75
     return figures | {"step": step, "chosen_logps": chosen, "rejected_logps": rejected}
 
 
@@ -28,6 +29,7 @@ def test_a_run_that_went_well_is_not_warned_of() -> None:
     assert found is not None
     assert found.chosen_logps_change == 2.0 and found.rejected_logps_change == -4.0
     assert found.accuracy_low < 0.8 < found.accuracy_high
+    assert (found.right_before, found.right, found.sources) == (0.5, 0.75, {})
     assert warnings(STEPS, SOUND, AnswerLengths(before=50.0, after=55.0, growth=0.1), found) == []
 
 
@@ -43,6 +45,20 @@ def test_both_log_probs_falling_is_said() -> None:
     (said,) = warnings([trained(step, 0.9, -0.2, -0.9) for step in (1, 2)], [], None, None)
     assert "reward of the chosen -0.200" in said
     assert warnings(STEPS, [], None, None) == []
+
+
+def test_pairs_of_each_source_have_figures_and_warnings_of_their_own() -> None:
+    rows = [
+        evaluated(0, 0.5) | {"sources": {"tags": evaluated(0, 0.5), "ranking": evaluated(0, 0.5)}},
+        evaluated(4, 0.8, -49, -63)
+        | {"sources": {"tags": evaluated(4, 0.9, -48, -61), "ranking": evaluated(4, 0.7, -52, -65)}},
+    ]
+    found = held_out_outcome(rows, 4)
+    assert found.chosen_logps_change == 1.0
+    assert found.sources["tags"].chosen_logps_change == 2.0
+    assert found.sources["ranking"].accuracy == 0.7
+    (said,) = warnings(STEPS, rows, None, found)
+    assert said.startswith("held-out answers of ranking became less likely on both sides: chosen -2.00")
 
 
 def test_answers_that_grow_are_said() -> None:

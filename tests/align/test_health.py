@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,21 @@ def test_it_is_kept_as_json_markdown_and_picture(tmp_path: Path) -> None:
     page = markdown(found)
     assert (tmp_path / "health.md").read_text() == page
     assert "| words an answer | 43.00 | 23.00 | +20.00 |" in page
+
+
+def test_pairs_made_for_ranking_are_measured_apart_and_may_be_of_users_in_training() -> None:
+    implied = [
+        replace(pair(n, text(n, 40), text(n + 500, 20)), source="ranking", annotator="interactions")
+        for n in range(60, 100)
+    ]
+    trained = make_prompt(500, split="train", user="u60")
+    found = health([*sound(), *implied], [trained])
+    found.check()
+    assert (found.pairs, found.sources) == (40, {"tags": 40, "ranking": 40})
+    assert found.sides == health(sound()).sides and found.ranking_sides["words"].gap.mean == 20
+    assert found.warnings[0].startswith("made for ranking: chosen answers are longer")
+    assert all(warning.startswith("made for ranking: ") for warning in found.warnings)
+    page = markdown(found)
+    assert "Beside them 40 pairs made for ranking" in page and "+20.00" in page
+    with pytest.raises(UserError, match="1 pairs are of users whom the test has too"):
+        health([*sound(), *implied], [make_prompt(501, split="test", user="u60")]).check()

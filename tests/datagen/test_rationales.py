@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from rectune.core.catalogue import Catalogue
 from rectune.core.types import Item, Locale, Prompt
-from rectune.datagen.rationales import ranked_titles, respond, whole_sentences
 from rectune.prompts.answers import closing, ranking, read_answer
+from rectune.prompts.responses import ranked_titles, respond, whole_sentences
 
 FILMS = ["Up", "Aliens", "Alien", "Heat", "기생충"]
 CATALOGUE = Catalogue({("movies", title): Item("movies", title, title) for title in FILMS})

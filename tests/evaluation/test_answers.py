@@ -61,7 +61,7 @@ def compare(
             generation_cache: Path,
             label: str,
         ) -> list[GenerationResult]:
-            writer = {"candidates": sft, "export": dpo}[model.parent.name]
+            writer = {"base": lambda _: "", "candidates": sft, "export": dpo}[model.parent.name]
             return [GenerationResult(r.id, writer(r.messages[-1][1]), "stop", 1, 1) for r in requests]
 
         evaluate = EvaluateConfig(systems=["sft", "dpo"], answers=count, bootstrap=200)

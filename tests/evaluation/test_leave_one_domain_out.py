@@ -2,6 +2,7 @@
 known.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from rectune.core.figures.read_records import read_record
 from rectune.core.recipe import load_recipe
 from rectune.core.rows import read_rows
 from rectune.core.settings import EvaluateConfig
-from rectune.core.types import Case, Ranking
+from rectune.core.types import Case, Item, Ranking
 from rectune.evaluation.leave_one_domain_out import (
     METRICS,
     SHOWN,
@@ -26,6 +27,7 @@ from rectune.evaluation.leave_one_domain_out import (
     measure_fold,
 )
 from rectune.evaluation.systems import EvalContext
+from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.pipeline.leave_one_domain_out import (
     ROWS,
     DomainFoldOptions,
@@ -87,20 +89,32 @@ def test_a_fold_whose_model_knows_gets_its_row(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(Engine, "scored", [])
     inputs = {**write_world(tmp_path), "base": tmp_path / "base", "candidates": tmp_path / "export"}
     cases = [c for c in read_rows(inputs["data"] / "cases.parquet", Case) if c.domain == "movies"]
-    config = fold_config(load_recipe(DEMO, ["evaluate.bootstrap=50"]))
-    eval_context = EvalContext(
-        config, inputs, load_catalogue(inputs["data"] / "items.parquet"), cases, open_engine=Engine
-    )
-    found = measure_fold(latest_cases(cases, frozenset(), 0), "en", eval_context, tmp_path)
-    assert read_record(FoldMetrics, "fold", tmp_path / METRICS) == found and found.cases == 3
+    config = fold_config(load_recipe(DEMO, ["evaluate.bootstrap=50", "evaluate.answers=2"]))
+    said = {"base": "My recommendation: Nowhere At All", "export": 'As in "Salt and Iron", so see it.'}
+
+    def write(model: Path, requests: Sequence[GenerationRequest], *_: object) -> list[GenerationResult]:
+        return [GenerationResult(one.id, said[model.parent.name], "stop", 1, 1) for one in requests]
+
+    catalogue = load_catalogue(inputs["data"] / "items.parquet")
+    eval_context = EvalContext(config, inputs, catalogue, cases, generate=write, open_engine=Engine)
+    out = tmp_path / "runs" / "fold" / "key"
+    out.mkdir(parents=True)
+    tuned_on = [Item("books", "b", "Salt and Iron")]
+    found = measure_fold(latest_cases(cases, frozenset(), 0), "en", eval_context, out, tuned_on)
+    drafts = found.drafts
+    shares = {name: (one.n, one.invented.share, one.other_domain.share) for name, one in drafts.items()}
+    assert shares == {"base": (2, 1.0, 0.0), "sft": (2, 0.0, 1.0)}
+    assert read_record(FoldMetrics, "fold", out / METRICS) == found and found.cases == 3
     assert found.systems["sft"].hit_at_1 == 1.0 and found.systems["base"].hit_at_1 == 0.0
     best = found.best
     assert best.name in INTERACTION_FREE[1:]
-    assert {row.protocol for row in read_rows(tmp_path / "rankings.parquet", Ranking)} == {"own"}
+    assert {row.protocol for row in read_rows(out / "rankings.parquet", Ranking)} == {"own"}
     table = leave_one_domain_out_table(
         [DomainFold("movielens", "movies", found)], "rectune leave-one-domain-out x"
     )
-    head, _, row = [line for line in table.splitlines() if line.startswith("|")]
+    head, _, row, drafts, _, free = [line for line in table.splitlines() if line.startswith("|")]
+    assert "base: invented" in drafts and "sft: leaked" in drafts and "dpo" not in drafts
+    assert free.startswith("| movies | 2 | 1.000 [")
     assert head.count("|") == row.count("|") and all(name in head for name in SHOWN)
     assert "| 1.000 [" in row and "Made by: rectune leave-one-domain-out x" in table
 

@@ -6,7 +6,7 @@ import pytest
 
 from rectune.core.figures.grounding import GroundingReport
 from rectune.core.figures.preferences import HealthReport
-from rectune.evaluation.pages.training import preference_table
+from rectune.evaluation.pages.training import preference_tables
 from rectune.recommender.grounding_report import FLAGS, RESOLVED, grounding_tables
 from tests.core.filled import record
 
@@ -51,7 +51,7 @@ def test_preference_pairs_with_their_warnings() -> None:
         "warnings": ["5 prompts are few"],
         "meanings": meanings,
     }
-    table = preference_table(record(HealthReport, **found), "Made by: x.")
+    (table,) = preference_tables(record(HealthReport, **found), "Made by: x.")
     assert "7 pairs of 5 prompts" in table.note and "Warning: 5 prompts are few." in table.note
     assert table.note.endswith("Made by: x.")
     assert table.rows[0] == ("words an answer", "10.000", "12.500", "-2.500 [-4.000, -1.000]")

@@ -202,6 +202,10 @@ class AnswerMeans(Record):
     """Whether the answer names the item really taken next, by its exact title; a difference is -1 to 1."""
     grounded: MeanInterval
     """Whether it names an item of the catalogue that is not in the history; a difference is -1 to 1."""
+    invented: MeanInterval
+    """Whether it recommends a title that the domain lacks; a difference is -1 to 1."""
+    other_domain: MeanInterval
+    """Whether it names a title of another domain of the run; a difference is -1 to 1."""
     score: MeanInterval
     """Its response score ln(L)*L/C, counted in words."""
     repetition: MeanInterval
@@ -220,7 +224,7 @@ class AnsweredSystem(AnswerMeans):
 
 
 class AnswerComparison(Record):
-    """What the models before and after DPO answer to the same prompts; also in answers.json."""
+    """What the base model and those before and after DPO answer to the same prompts; also in answers.json."""
 
     prompts: Count
     """Prompts."""
@@ -233,7 +237,7 @@ class AnswerComparison(Record):
     systems: dict[str, AnsweredSystem]
     """By model."""
     difference: AnswerMeans
-    """The second model's figures less the first's, prompt by prompt."""
+    """The figures of the model after DPO less those of the one before it, prompt by prompt."""
     difference_is: str
     """Which is taken from which, in words."""
 
@@ -276,8 +280,22 @@ class BestBaseline(Record):
     """How base and tuned models do beside it, by system."""
 
 
+class DraftFigures(Record):
+    """What a model names in free answers for people of a domain that it was not tuned on."""
+
+    n: Count
+    """Answers."""
+    invented: ShareInterval
+    """The share that recommends a title that the domain lacks."""
+    other_domain: ShareInterval
+    """The share that names a title of a domain that the model was tuned on."""
+
+
 class FoldMetrics(RankingMetrics):
     """One fold of `rectune leave-one-domain-out`."""
+
+    drafts: dict[str, DraftFigures]
+    """Free answers, by model: base and sft, and dpo where the fold is aligned too."""
 
     best: BestBaseline
     """The best baseline."""

@@ -18,6 +18,7 @@ from rectune.core.figures.record import (
     StageRecord,
     complete,
 )
+from rectune.core.types import PairSource, Split
 
 Measure = Literal["words", "repetition", "score", "names_item"]
 
@@ -151,20 +152,37 @@ class PreferenceCounts(Record):
     chosen_of_several_prompts: Count
     """Prompts that share their chosen answer with another prompt."""
     prompts_in_sft: Count
-    """Pairs whose prompt is in the supervised training too."""
+    """Tagged pairs whose prompt is in the supervised training too."""
     users_in_sft: Count
-    """Pairs of users who are in the supervised training too."""
+    """Tagged pairs of users who are in the supervised training too."""
     prompts_in_test: Count
     """Pairs whose prompt is in the test too."""
     users_in_test: Count
     """Pairs of users who are in the test too."""
 
 
+class RankingPairFigures(Record):
+    """Pairs that the interactions imply: the item really taken over other candidates of a case."""
+
+    wanted: Count
+    """Cases that the recipe asks for: align.ranking_pairs."""
+    cases: Count
+    """Cases that gave pairs."""
+    pairs: Count
+    """Their pairs."""
+    dropped: dict[str, Count]
+    """Cases that gave none, by reason."""
+    splits: dict[Split, Count]
+    """The cases that gave pairs by the split of their users."""
+
+
 class HealthFigures(Record):
     """The part of the health check that the manifest repeats."""
 
     sides: PreferenceSides
-    """Both sides of the pairs."""
+    """Both sides of the tagged pairs."""
+    ranking_sides: PreferenceSides | None
+    """Both sides of the pairs made for ranking; None where there are none."""
     counts: PreferenceCounts
     """What should be 0."""
     places: Places
@@ -180,9 +198,11 @@ class HealthReport(HealthFigures, StageRecord):
     file: ClassVar[str] = "health.json"
 
     pairs: Count
-    """Pairs."""
+    """Tagged pairs."""
     prompts: Count
     """Prompts that they are of."""
+    sources: dict[PairSource, Count]
+    """All pairs by where they come from: tags, or interactions (ranking)."""
     chosen_longer: ShareInterval
     """The share of the pairs whose chosen answer has more words; equal lengths count half."""
     refused: tuple[str, ...]
@@ -192,7 +212,7 @@ class HealthReport(HealthFigures, StageRecord):
 
 
 class TagFigures(RowCounts):
-    """The stage `tag`: rows in are prompts with candidates, rows out are preference pairs."""
+    """The stage `tag`: rows in are prompts with candidates, rows out are preference pairs of all sources."""
 
     stage: ClassVar[str] = "tag"
 
@@ -203,7 +223,9 @@ class TagFigures(RowCounts):
     rule: str | None
     """The simulated annotator's rule; None where only people tagged."""
     pairs: Count
-    """Preference pairs."""
+    """Preference pairs that come from tags."""
+    ranking: RankingPairFigures | None
+    """Pairs that come from interactions; None where the recipe asks for none."""
     pairs_of_a_tag: str
     """Which pairs a tag makes: the recipe's align.pairs."""
     said_by_several: Count

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from rectune.core.figures.record import Count, NonNegative, Record, RowCounts, Share
+from rectune.core.types import PairSource
 
 
 class LossFigures(Record):
@@ -77,13 +78,11 @@ class SftFigures(FitFigures, RowCounts):
     """The attention implementation."""
 
 
-class HeldOutPairs(Record):
-    """The adapter that DPO kept on the held-out pairs. Log-probabilities are sums over an answer, in nats."""
+class PairFigures(Record):
+    """The adapter that DPO kept, on held-out pairs. Log-probabilities are sums over an answer, in nats."""
 
     pairs: Count
     """Held-out pairs."""
-    step: Count
-    """The optimizer step that was measured."""
     loss: float
     """The mean loss in nats."""
     accuracy: Share
@@ -92,12 +91,25 @@ class HeldOutPairs(Record):
     """The lower end of its 95 % interval (Wilson)."""
     accuracy_high: Share
     """The upper end of its 95 % interval (Wilson)."""
+    right_before: Share
+    """The share of the pairs whose chosen answer was the more likely one at the start."""
+    right: Share
+    """The share of the pairs whose chosen answer is the more likely one."""
     margin: float
     """The mean reward of the chosen less that of the rejected answers, in nats."""
     chosen_logps_change: float
     """How the mean log-probability of the chosen answers changed since the start."""
     rejected_logps_change: float
     """How the mean log-probability of the rejected answers changed since the start."""
+
+
+class HeldOutPairs(PairFigures):
+    """The same over all held-out pairs, and by their source."""
+
+    step: Count
+    """The optimizer step that was measured."""
+    sources: dict[PairSource, PairFigures]
+    """By source of the pairs; empty where all are of one."""
     kl: float
     """The distance of the model from its reference on the chosen answers, in nats a token."""
 
@@ -121,7 +133,7 @@ class DpoFigures(FitFigures, RowCounts):
     pairs: Count
     """Pairs that fit."""
     tokens: Count
-    """Tokens of both sides of all pairs."""
+    """Tokens of all answers, each with its prompt."""
     margin: float
     """The reward margin at the last logged training step, in nats."""
     accuracy: Share
@@ -132,5 +144,7 @@ class DpoFigures(FitFigures, RowCounts):
     """How the lengths of watched answers changed; None where they were watched once or never."""
     warnings: tuple[str, ...]
     """What went the wrong way, with figures."""
+    sources: dict[PairSource, Count]
+    """Pairs by where they come from: tags, or interactions (ranking)."""
     annotators: dict[str, Count]
-    """Pairs by who tagged them."""
+    """Tagged pairs by who tagged them."""

@@ -123,6 +123,8 @@ LossType = Literal[
     "aot", "aot_unpaired", "apo_zero", "apo_down", "discopop", "sft",
 ]  # fmt: skip
 
+SOFTMAX_LOSSES = {"sigmoid", "sft"}  # those that take several rejected answers at once
+
 # The only losses in which trl 1.16 looks at label smoothing; to all others it would silently mean nothing.
 _SMOOTHED = {"robust", "exo_pair", "aot", "aot_unpaired"}
 
@@ -160,6 +162,16 @@ class AlignConfig(TrainingConfig):
     """Weights of the losses, one per loss."""
     label_smoothing: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.0
     """Assumed share of flipped pairs, for losses that use it: robust, exo_pair, aot, aot_unpaired."""
+    ranking_pairs: NonNegativeInt = 0
+    """Cases that give pairs for ranking beside the tagged ones: an answer that recommends the item really
+    taken over answers that recommend other candidates. They are of tagged users first, then of users that
+    `train` saw, never of test users."""
+    ranking_negatives: PositiveInt = 3
+    """Other candidates of each such case that are rejected together (S-DPO, Chen et al. 2024); 1 is DPO
+    itself."""
+    ranking_answers: Literal["whole", "ending"] = "whole"
+    """What the answers of such a case are: `whole` as in `train` (reasons, then the closing line or the
+    ranking), or the `ending` alone, which is what ranking by likelihood looks at."""
     precompute_ref_log_probs: bool = runtime_only(True)
     """Whether the log-probabilities of the reference model are computed once, before the first step, and not
     in each step."""
@@ -169,6 +181,8 @@ class AlignConfig(TrainingConfig):
     """Optimiser steps between evaluations on their pairs."""
     early_stopping_patience: NonNegativeInt = 0
     """Evaluations without gain after which training ends; 0 trains to the end."""
+    watched_prompts: NonNegativeInt = runtime_only(4)
+    """Held-out prompts that are answered before and after training, to be read by eye; 0 answers none."""
 
     @field_validator("loss_weights")
     @classmethod
@@ -187,3 +201,13 @@ class AlignConfig(TrainingConfig):
         if not share and "exo_pair" in types:
             raise ValueError("exo_pair needs some, 0.001 say")
         return share
+
+    @field_validator("ranking_negatives")
+    @classmethod
+    def _several_negatives_have_a_loss(cls, negatives: int, info: ValidationInfo) -> int:
+        others = set(info.data.get("loss_type", ())) - SOFTMAX_LOSSES
+        if negatives > 1 and info.data.get("ranking_pairs") and others:
+            raise ValueError(
+                f"several are trained with sigmoid and sft only, not with {', '.join(sorted(others))}; give 1"
+            )
+        return negatives

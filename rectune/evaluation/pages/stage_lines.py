@@ -154,7 +154,7 @@ def _candidates(figures: CandidatesFigures, tr: Translation) -> str:
 
 
 def _tag(figures: TagFigures, tr: Translation) -> str:
-    return tr(
+    said = tr(
         "{pairs} pairs of {tagged} tagged prompts, by {annotators}; chosen answers have {chosen} words on "
         "average, rejected ones {rejected}",
         pairs=_count(figures.pairs),
@@ -162,6 +162,13 @@ def _tag(figures: TagFigures, tr: Translation) -> str:
         annotators=", ".join(map(tr.stored, figures.annotators)) or tr("nobody"),
         chosen=f"{figures.chosen_words_mean:.0f}",
         rejected=f"{figures.rejected_words_mean:.0f}",
+    )
+    if figures.ranking is None:
+        return said
+    return said + tr(
+        "; {pairs} pairs for ranking from {cases} cases",
+        pairs=_count(figures.ranking.pairs),
+        cases=_count(figures.ranking.cases),
     )
 
 

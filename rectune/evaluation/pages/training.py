@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from rectune.core.errors import UserError
 from rectune.core.figures import CandidatesFigures, ExportFigures, TagFigures
-from rectune.core.figures.preferences import AdapterGap, HealthReport
+from rectune.core.figures.preferences import AdapterGap, HealthReport, Measure, PreferenceSides
 from rectune.core.figures.read_records import remake_hint
 from rectune.core.figures.record import GgufFile
 from rectune.core.finished_stages import FinishedStages
@@ -37,7 +38,7 @@ def training(run: FinishedStages, figures: Path, tr: Translation, labels: Transl
     return [
         pictures(figures, {name: tr(shows) for name, shows in _CHARTS.items()})
         or tr("No training step was logged."),
-        *([preference_table(health, run.made_by("tag", tr), tr)] if health else []),
+        *(preference_tables(health, run.made_by("tag", tr), tr) if health else []),
         *([_adapter_gap(sampled.gap_to_adapter, sampled.gguf, tr)] if sampled else []),
         *([tr("### Export"), export_summary(exported, tr)] if exported else []),
     ]
@@ -73,9 +74,33 @@ def _adapter_gap(gap: AdapterGap, gguf: GgufFile, tr: Translation) -> str:
     )
 
 
-def preference_table(health: HealthReport, made_by: str, tr: Translation = ENGLISH) -> Table:
-    """Chosen against rejected answers; `made_by` is a sentence that ends the note."""
-    sides, meanings = health.sides, health.meanings
+def preference_tables(health: HealthReport, made_by: str, tr: Translation = ENGLISH) -> list[Table]:
+    """Chosen against rejected answers, tagged ones and those made for ranking; `made_by` is a sentence that
+    ends the notes.
+    """
+    said = tr(
+        "{pairs} pairs of {prompts} prompts, as DPO was given them. Brackets are 95 % intervals of the mean "
+        "difference.",
+        pairs=health.pairs,
+        prompts=health.prompts,
+    )
+    warnings = (tr("Warning: {text}.", text=tr.stored(text)) for text in health.warnings)
+    note = " ".join((said, *warnings, made_by))
+    tables = [_sides(health.sides, health.meanings, tr("Preference pairs"), note, tr)]
+    if health.ranking_sides:
+        implied = tr(
+            "{pairs} pairs that interactions imply, which DPO was given beside those above: an answer that "
+            "recommends the item really taken is chosen, one that recommends another candidate is rejected.",
+            pairs=health.sources["ranking"],
+        )
+        title = tr("Pairs made for ranking")
+        tables.append(_sides(health.ranking_sides, health.meanings, title, f"{implied} {made_by}", tr))
+    return tables
+
+
+def _sides(
+    sides: PreferenceSides, meanings: Mapping[Measure, str], title: str, note: str, tr: Translation
+) -> Table:
     lines = [
         (tr.stored(words), figure(side.chosen), figure(side.rejected), mean_in_words(side.gap, signed=True))
         for words, side in (
@@ -85,15 +110,7 @@ def preference_table(health: HealthReport, made_by: str, tr: Translation = ENGLI
             (meanings["names_item"], sides.names_item),
         )
     ]
-    said = tr(
-        "{pairs} pairs of {prompts} prompts, as DPO was given them. Brackets are 95 % intervals of the mean "
-        "difference.",
-        pairs=health.pairs,
-        prompts=health.prompts,
-    )
-    warnings = (tr("Warning: {text}.", text=tr.stored(text)) for text in health.warnings)
-    heads = tr.each("measure", "chosen", "rejected", "difference")
-    return Table(heads, lines, tr("Preference pairs"), " ".join((said, *warnings, made_by)))
+    return Table(tr.each("measure", "chosen", "rejected", "difference"), lines, title, note)
 
 
 def cost(run: FinishedStages, key: str, tr: Translation) -> list[Block]:

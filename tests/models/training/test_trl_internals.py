@@ -23,7 +23,7 @@ from rectune.train import sft_trainer as train_trainer
 from tests.models.tiny import tiny_checkpoint, tiny_tokenizer
 
 ROWS = [
-    {"number": n, "prompt_ids": [5, 6, 7 + n], "chosen_ids": [8, 9], "rejected_ids": [10, 11]}
+    {"number": n, "prompt_ids": [5, 6, 7 + n], "chosen_ids": [8, 9], "rejected_ids": [[10, 11]]}
     for n in range(2)
 ]
 REFERENCE = ("ref_chosen_logps", "ref_rejected_logps")
@@ -112,6 +112,7 @@ def test_trl_projects_only_what_has_a_label(tmp_path: Path, monkeypatch: pytest.
     ("owner", "name", "module"),
     [
         (DPOTrainer, "_prepare_dataset", align_trainer),
+        (DPOTrainer, "_compute_loss", align_trainer),
         (Trainer, "_prepare_inputs", align_trainer),
         (Trainer, "_prepare_inputs", train_trainer),
     ],
