@@ -23,6 +23,7 @@ sequences | data | bench.sequences --seeds 7,11
 hybrid_knn | data | bench.hybrid_knn --runs $OUT/hybrid_knn
 allmrec | data | bench.allmrec --seeds 7,11 --runs $OUT/allmrec
 allmrec_llm | data | bench.allmrec_llm --cases 5000 --epochs 3 --users 300 --llmsrec --runs $OUT/allmrec_llm
+learning_curve | data | bench.learning_curve --forms list reason_first --sizes 400 1600 6400 --seeds 7 11 --runs $OUT/learning_curve
 picks | data | bench.picks
 rectools | data | bench.rectools_rival
 persona_rerank | | bench.persona_rerank --runs $OUT/persona_rerank
