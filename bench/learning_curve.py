@@ -5,9 +5,9 @@ The model is trained on rows of anime and movies, made of train users in one of 
 scores the latest like of test users, who are in no training, among 19 other items: uniform ones (of 400
 titles drawn once a domain) and popular ones (in proportion to the likes of train users), in anime, in movies,
 and in books, which is in no training (uniform others only). It is scored by continuing a list of at most 10
-titles, or by the closing line behind the ordinary prompt, as it was trained; less a share of the score without
-titles. Beside `ease` where the domain was trained on, beside `hybrid` in books; both weights are chosen on
-four fifths of the users for the last fifth.
+titles, or by the closing line behind the ordinary prompt, as it was trained; less a share of the score
+without titles. Beside `ease` where the domain was trained on, beside `hybrid` in books; both weights are
+chosen on four fifths of the users for the last fifth.
 
 Adapters are trained in float32 by plain AdamW in this process; the model is loaded once. Everything is kept
 below `--runs`: run again, it goes on where it stopped, and with more `--users` it scores the new ones.
@@ -21,7 +21,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -107,6 +107,7 @@ class Bench:
         self._ready(cell, folder)
         since, last, tokens = time.process_time(), time.process_time(), 0
         with (folder / f"scores-{cell.by}.jsonl").open("a") as stream:
+            stream.write("\n")  # behind a line that was cut short
             for domain, key, prompt, items in wanted:
                 scores = self.learner.score(prompt, [self._ids(domain, item) for item in items])
                 tokens += len(prompt) + sum(len(self._ids(domain, item)) for item in items)
@@ -136,7 +137,7 @@ class Bench:
 
     def _missing(self, cell: Cell, folder: Path) -> Iterator[tuple[str, str, Ids, list[str]]]:
         """Domain, key, prompt and items of what is not in the file; domains in turn, then their priors."""
-        known = set(_lines(folder / f"scores-{cell.by}.jsonl"))
+        known = _lines(folder / f"scores-{cell.by}.jsonl")
         for turn in range(self.given.users):
             for domain, users in self.asked.items():
                 if turn < len(users) and users[turn].case.id not in known:
@@ -144,12 +145,12 @@ class Bench:
                     items = list(dict.fromkeys(item for some in one.shown.values() for item in some))
                     yield domain, one.case.id, self._prompt(cell.by, domain, one), items
         for domain, users in self.asked.items():
-            items = sorted({item for one in users for some in one.shown.values() for item in some})
+            wanted = {item for one in users for some in one.shown.values() for item in some}
+            items = sorted(wanted - set(_prior(known, domain)))
             for start in range(0, len(items), 64):
                 part = items[start : start + 64]
                 key = f"{domain} {part[0]} {part[-1]} {len(part)}"
-                if key not in known:
-                    yield domain, key, self._prompt(cell.by, domain, None), part
+                yield domain, key, self._prompt(cell.by, domain, None), part
 
     def _prompt(self, by: str, domain: str, one: Asked | None) -> Ids:
         if by == "list":
@@ -172,12 +173,7 @@ class Bench:
             for kind in able[0].shown if able else ():
                 found = {}
                 for cell, rows in logs.items():
-                    prior = {
-                        k: v
-                        for key, row in rows.items()
-                        if key.startswith(f"{domain} ")
-                        for k, v in row.items()
-                    }
+                    prior = _prior(rows, domain)
                     own = np.array([[rows[one.case.id][item] for item in one.shown[kind]] for one in able])
                     known = [[prior.get(item, np.nan) for item in one.shown[kind]] for one in able]
                     if not np.isnan(known).any():
@@ -192,7 +188,15 @@ class Bench:
 
 
 def _lines(file: Path) -> dict[str, dict[str, float]]:
-    return dict(map(json.loads, file.read_text().splitlines())) if file.exists() else {}
+    """Whole lines: the last one may have been cut short when the program was killed."""
+    lines = file.read_text().splitlines() if file.exists() else []
+    return dict(json.loads(line) for line in lines if line.endswith("}]"))
+
+
+def _prior(rows: Mapping[str, Mapping[str, float]], domain: str) -> dict[str, float]:
+    """The scores of titles of a domain that were asked for without a history."""
+    found = (row for key, row in rows.items() if key.startswith(f"{domain} "))
+    return {item: score for row in found for item, score in row.items()}
 
 
 def main() -> None:

@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-import numpy as np
-
 from rectune.core.catalogue import Catalogue
 from rectune.core.rng import generator_of
 from rectune.core.types import Case, Form
@@ -22,10 +20,11 @@ from rectune.models.chat_tokenization import ChatEncoder, end_ids
 from rectune.prompts.answers import closing
 from rectune.prompts.render import RenderOptions, render
 from rectune.prompts.title_list import list_messages, next_line
-from rectune.rankers.domain_data import DomainData, TrainLikes
+from rectune.rankers.domain_data import DomainData
+from rectune.train.history_lists import windows
 
 FORMS = ("list", "title", "reason_first", "title_first", "choice", "mixture")
-TITLES, FEWEST, GIVEN = 20, 6, 2  # titles of a list row: at most, at least, and those without loss
+GIVEN = 2  # the first titles of a list, without loss
 
 Ids = list[int]
 
@@ -100,7 +99,7 @@ def _in_turn(streams: Sequence[Iterator[Row]]) -> Iterator[Row]:
 def _rows(world: World, form: str, domain: str, seed: int) -> Iterator[Row]:
     if form == "list":
         prompt = world.list_prompt(domain)
-        for window in windows(world.domains[domain].likes, seed):
+        for _, window in windows(world.domains[domain].likes, seed):
             yield list_row(world, prompt, world.catalogue.titles(domain, window))
         return
     able = [case for case in world.cases if case.domain == case.history_domain == domain]
@@ -116,25 +115,6 @@ def list_row(world: World, prompt: Ids, titles: Sequence[str]) -> Row:
         tokens += line
         trained += [False, *[number >= GIVEN] * (len(line) - 1)]
     return Row(tokens, trained)
-
-
-def windows(likes: TrainLikes, seed: int) -> Iterator[list[str]]:
-    """Histories in pieces of at most `TITLES` items, every user's latest before any user's second.
-
-    In the order of time where one is known, else in a drawn one.
-    """
-    rng = generator_of("windows", seed)
-    order = np.lexsort((rng.random(len(likes.users)) if likes.times is None else likes.times, likes.users))
-    cut = np.flatnonzero(np.diff(likes.users[order])) + 1
-    people = [piece for piece in np.split(likes.items[order], cut) if len(piece) >= FEWEST]
-    rng.shuffle(people)
-    taken = 0
-    while people:
-        people = [items for items in people if len(items) - taken >= FEWEST]
-        for items in people:
-            end = len(items) - taken
-            yield [likes.item_ids[at] for at in items[max(0, end - TITLES) : end]]
-        taken += TITLES
 
 
 Answer = Callable[[Case, Catalogue], tuple[str, str, str]]  # system message, instruction, answer

@@ -28,14 +28,19 @@ from rectune.evaluation.systems import (
     tasks_by_domain,
 )
 from rectune.rankers.base import CandidateScorer
-from rectune.rankers.eval_cases import EvalCase, asked_by_history, by_domain, passive_cases
+from rectune.rankers.eval_cases import (
+    EvalCase,
+    asked_by_history,
+    by_domain,
+    listed_by_history,
+    passive_cases,
+)
 from rectune.rankers.generation_rankers import (
     AnswerRetrievalRanker,
     GeneratedAnswers,
     ListwiseRanker,
     ParsedAnswerRanker,
 )
-from rectune.rankers.likelihood import list_prompts
 from rectune.rankers.score_cache import ScoreCache
 from rectune.rankers.scoring_methods import (
     BESIDE,
@@ -136,7 +141,7 @@ def parts_by_domain(
             scorer,
             eval_context.domain_data(domain).titles,
             asked_by_history(group),
-            list_prompts(domain, eval_context.domain_data(domain).titles, group[0].prompt.locale),
+            listed_by_history(group, eval_context.domain_data(domain).titles),
             partial(eval_context.ranker, domain=domain),
         )
         for domain, group in by_domain(cases).items()

@@ -15,9 +15,14 @@ def list_messages(domain: str, locale: Locale) -> tuple[str, str]:
     return system_message(locale, domain), instruction
 
 
+def listed(titles: Sequence[str]) -> str:
+    """A whole list, a line for each title."""
+    return bulleted([one_line(title) for title in titles])
+
+
 def begun_list(titles: Sequence[str]) -> str:
     """The answer so far: a line for each title, and the dash of the next one."""
-    return "\n".join([*([bulleted([one_line(title) for title in titles])] if titles else []), "-"])
+    return "\n".join([*filter(None, [listed(titles)]), "-"])
 
 
 def next_line(title: str) -> str:

@@ -11,29 +11,10 @@ import pytest
 
 from bench.learning_curve import cells
 from bench.learning_model import batched, share
-from bench.learning_rows import TITLES, Row, windows
+from bench.learning_rows import Row
 from bench.learning_tables import Group, Scored, alone, fused, ranks_of, table
-from rectune.rankers.domain_data import TrainLikes
 
 ROOT = Path(__file__).parents[2]
-ITEMS = tuple(f"i{at}" for at in range(100))
-
-
-def test_windows_are_histories_in_order_and_the_latest_of_all_come_first():
-    users = np.repeat([0, 1, 2], [50, 26, 5])
-    likes = TrainLikes(ITEMS, users, np.arange(81), np.arange(81))
-    found = list(windows(likes, 7))
-    own = {tuple(int(one[1:]) for one in window) for window in found}
-    latest = {tuple(range(30, 50)), tuple(range(56, 76))}
-    assert own == latest | {tuple(range(10, 30)), tuple(range(50, 56)), tuple(range(10))}
-    assert {tuple(int(one[1:]) for one in window) for window in found[:2]} == latest
-    assert all(len(window) <= TITLES for window in found)
-
-
-def test_histories_without_times_are_in_a_drawn_order():
-    likes = TrainLikes(ITEMS, np.zeros(20, np.int64), np.arange(20))
-    (one,), (other,) = list(windows(likes, 7)), list(windows(likes, 8))
-    assert sorted(one) == sorted(other) == sorted(ITEMS[:20]) and one != other != list(ITEMS[:20])
 
 
 def test_a_batch_has_at_most_its_tokens_and_every_row_is_in_one():
