@@ -141,7 +141,7 @@ class Learner:
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(list(self._able.values()), 1.0)
         optimiser.step()
-        return float(loss)
+        return float(loss.detach())
 
     @torch.no_grad()
     def score(self, prompt: Ids, titles: Sequence[Ids]) -> list[float]:

@@ -66,7 +66,7 @@ class TokenRows:
 def make_rows(
     sources: Sequence[Path], tokenizer: PreTrainedTokenizerBase, max_length: int, folder: Path
 ) -> TokenRows:
-    """Tokenise the examples of some files; what is longer than `max_length` is left out and counted, never cut.
+    """Tokenise the examples of files; those longer than `max_length` are left out and counted, not cut.
 
     Every process calls this, makes its share of the batches, and reads all of them afterwards. A batch's file
     is whole or absent, so that finished ones are not made again after a kill.
