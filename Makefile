@@ -18,7 +18,7 @@ STAGES := data base queries fit rationales filter sft candidates tag dpo export 
 	bench-eval bench-scoring bench-filter bench-served bench-train bench-gpu bench-rankers bench-morphemes \
 	bench-hybrid-knn bench-support bench-lightfm bench-serve bench-picks bench-kill bench-persona \
 	bench-chat bench-chat-speed bench-sequence-growth bench-rectools bench-sequences \
-	bench-allmrec bench-allmrec-llm bench-cold-start screenshots $(STAGES)
+	bench-allmrec bench-allmrec-llm bench-cold-start bench-learning-curve screenshots $(STAGES)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -126,6 +126,9 @@ bench-estimate: setup-tests  ## the estimate of the demo's training against its 
 
 bench-eval: setup-tests  ## scoring 20 candidates after one shared prompt against 20 full prompts
 	@$(BIN)/python -m bench.evaluation $(ARGS)
+
+bench-learning-curve: setup-tests  ## training rows of which form, and how many, rank better; DATA=path ARGS=--quick
+	@$(BIN)/python -m bench.learning_curve --data $(DATA) $(ARGS)
 
 bench-scoring: setup-tests  ## what a model should score titles by; ARGS="--data path/to/data"
 	@$(BIN)/python -m bench.scoring_study $(ARGS)

@@ -24,6 +24,7 @@ cold_start | data | bench.cold_start --runs $OUT/cold_start --picture $OUT/cold-
 hybrid_knn | data | bench.hybrid_knn --runs $OUT/hybrid_knn
 allmrec | data | bench.allmrec --seeds 7,11 --runs $OUT/allmrec
 allmrec_llm | data | bench.allmrec_llm --cases 5000 --epochs 3 --users 300 --llmsrec --runs $OUT/allmrec_llm
+learning_curve | data | bench.learning_curve --forms list reason_first --sizes 400 1600 6400 --seeds 7 11 --runs $OUT/learning_curve
 picks | data | bench.picks
 rectools | data | bench.rectools_rival
 persona_rerank | | bench.persona_rerank --runs $OUT/persona_rerank

@@ -19,9 +19,10 @@ from rectune.core.recipe import load_recipe
 from rectune.core.rows import read_rows
 from rectune.core.types import Case, Item, Locale, Split
 from rectune.prompts.answers import behind_closing
-from rectune.prompts.locale_words import bulleted, fill, load_words, one_line
+from rectune.prompts.locale_words import fill, load_words, one_line
 from rectune.prompts.render import RenderOptions, render
 from rectune.prompts.template_library import HELD_OUT, templates
+from rectune.prompts.title_list import begun_list, list_messages
 from rectune.rankers.domain_data import DomainData, train_likes
 from rectune.rankers.eval_cases import EvalCase, as_asked, by_domain, passive_cases
 from rectune.rankers.likelihood import Messages, RenderedPrompt, Scorer, without_history
@@ -30,7 +31,6 @@ TEMPLATES, ORDERS, FOREIGN = 2, 2, 2  # prompts that are averaged, the case's ow
 TUNING = 50  # users of each domain that weights are chosen on
 _LOCALE: Locale = "en"
 _CHUNK = 256  # titles that are asked for at once behind a prompt of no case
-_LIST = "{{ known.nouns | capitalize }} that one person {{ known.past }}, one a line."
 
 Titles = dict[str, list[list[float]]]  # prompt -> the log-probabilities of each candidate's tokens
 
@@ -173,9 +173,8 @@ def _in_other_words(test: EvalCase, catalogue: Catalogue, number: int) -> Messag
 
 
 def _as_list(test: EvalCase, catalogue: Catalogue, titles: Sequence[str]) -> Question:
-    asked = fill(_LIST, test.case.domain, load_words(_LOCALE), {})
-    lines = bulleted([one_line(title) for title in titles])
-    return Question((("system", test.prompt.system), ("user", asked)), f"{lines}\n-" if lines else "-")
+    system, asked = list_messages(test.case.domain, _LOCALE)
+    return Question((("system", system), ("user", asked)), begun_list(titles))
 
 
 def dated(item: Item) -> str:

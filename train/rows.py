@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,8 +63,10 @@ class TokenRows:
         return self.token_count - int(self._prompts.sum())
 
 
-def make_rows(source: Path, tokenizer: PreTrainedTokenizerBase, max_length: int, folder: Path) -> TokenRows:
-    """Tokenise examples; those longer than `max_length` tokens are left out and counted, never cut.
+def make_rows(
+    sources: Sequence[Path], tokenizer: PreTrainedTokenizerBase, max_length: int, folder: Path
+) -> TokenRows:
+    """Tokenise the examples of files; those longer than `max_length` are left out and counted, not cut.
 
     Every process calls this, makes its share of the batches, and reads all of them afterwards. A batch's file
     is whole or absent, so that finished ones are not made again after a kill.
@@ -73,13 +76,14 @@ def make_rows(source: Path, tokenizer: PreTrainedTokenizerBase, max_length: int,
     """
     folder.mkdir(parents=True, exist_ok=True)
     encoder, count = ChatEncoder(tokenizer), 0
-    for number, batch in enumerate(read_batches(source, Example, _BATCH)):
+    batches = chain.from_iterable(read_batches(source, Example, _BATCH) for source in sources)
+    for number, batch in enumerate(batches):
         file = folder / f"{number:06d}.arrow"
         if number % process_count() == rank() and not file.exists():
             _write(file, tokenise(encoder, batch, max_length))
         count += 1
     wait_for_all()
-    return TokenRows(_read(folder, count), count_rows(source, Example))
+    return TokenRows(_read(folder, count), sum(count_rows(source, Example) for source in sources))
 
 
 def remove_rows(folder: Path) -> None:

@@ -13,16 +13,19 @@ from rectune.core.figures import SftFigures
 from rectune.core.figures.training import FitFigures, WatchedAnswer
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
+from rectune.core.rows import count_rows, write_rows
+from rectune.core.types import Example
 from rectune.models import metrics
 from rectune.models.attention import BLOCKS, keep_blocks_where_they_fit
 from rectune.models.checkpoints import step_of
-from rectune.models.distributed import is_first, join_processes
+from rectune.models.distributed import is_first, join_processes, wait_for_all
 from rectune.models.integrity_checks import trainable_values
 from rectune.models.loading import add_lora, load_for_training, load_tokenizer
 from rectune.models.preflight import attention_of, check_packing, check_targets, check_training_support
 from rectune.models.training.fit import TrainingJob, build_arguments, fit, going_on_from, restore
 from rectune.models.training.loss_spike_guard import LossSpikeGuard
 from rectune.models.training.packing import pack
+from rectune.train.history_lists import list_examples
 from rectune.train.rows import TokenRows, make_rows, remove_rows, split_users
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from rectune.train.sft_trainer import PackedSFTTrainer
 
 _ANSWERS = "generations.jsonl"
+_LISTS = "history_lists.parquet"
 
 
 @dataclass(frozen=True)
@@ -68,9 +72,10 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> SftFigures:
     check_training_support(config.train, config.models)
     job = TrainingJob(config.train, config.models, out, "sft")
     arguments = _arguments(job, config)
-    source, checkpoint = inputs["filter"] / "kept.parquet", inputs["base"] / "checkpoint"
+    checkpoint = inputs["base"] / "checkpoint"
+    sources = [inputs["filter"] / "kept.parquet", *_lists(config, inputs, out / _LISTS)]
     tokenizer = load_tokenizer(checkpoint)
-    material = read_training_data(source, tokenizer, config, out / "rows")
+    material = read_training_data(sources, tokenizer, config, out / "rows")
     fitted, packed_rows = _train(job, config, arguments, checkpoint, (tokenizer, material))
     remove_rows(out / "rows")
     if is_first():
@@ -83,6 +88,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> SftFigures:
         dropped={"too_long": rows.seen - len(rows)},
         tokens=rows.token_count,
         trained_tokens=rows.trained_tokens,
+        history_lists=count_rows(out / _LISTS, Example) if config.train.history_lists else 0,
         held_out=len(material.held_out),
         generations=_last_answers(job.out / _ANSWERS) if material.held_out else (),
         packed_rows=packed_rows,
@@ -90,18 +96,30 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> SftFigures:
     )
 
 
+def _lists(config: Recipe, inputs: Mapping[str, Path], file: Path) -> list[Path]:
+    """The file of the histories that are trained on as lists, where the recipe wants any."""
+    if not config.train.history_lists:
+        return []
+    if is_first() and not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        examples = list_examples(inputs["data"], config.train.history_lists, config.train.seed)
+        write_rows(file, examples, Example)
+    wait_for_all()
+    return [file]
+
+
 def read_training_data(
-    source: Path, tokenizer: PreTrainedTokenizerBase, config: Recipe, folder: Path
+    sources: Sequence[Path], tokenizer: PreTrainedTokenizerBase, config: Recipe, folder: Path
 ) -> TrainingData:
     """Tokenise the examples, and separate those of the held-out users.
 
     Raises:
         UserError: none is left.
     """
-    rows = make_rows(source, tokenizer, config.train.max_length, folder)
+    rows = make_rows(sources, tokenizer, config.train.max_length, folder)
     if not len(rows):
         hint = "raise train.max_length, or loosen the filter"
-        raise UserError(f"none of {rows.seen} examples can be trained on", where=str(source), hint=hint)
+        raise UserError(f"none of {rows.seen} examples can be trained on", where=str(sources[0]), hint=hint)
     material = TrainingData(rows, *split_users(rows, config.train.eval_user_fraction))
     if config.train.eval_user_fraction and not material.held_out and is_first():
         say("sft: all examples are of one user, so none is held out and nothing is evaluated")

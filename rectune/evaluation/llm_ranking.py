@@ -28,7 +28,13 @@ from rectune.evaluation.systems import (
     tasks_by_domain,
 )
 from rectune.rankers.base import CandidateScorer
-from rectune.rankers.eval_cases import EvalCase, asked_by_history, by_domain, passive_cases
+from rectune.rankers.eval_cases import (
+    EvalCase,
+    asked_by_history,
+    by_domain,
+    listed_by_history,
+    passive_cases,
+)
 from rectune.rankers.generation_rankers import (
     AnswerRetrievalRanker,
     GeneratedAnswers,
@@ -38,6 +44,7 @@ from rectune.rankers.generation_rankers import (
 from rectune.rankers.score_cache import ScoreCache
 from rectune.rankers.scoring_methods import (
     BESIDE,
+    CONTINUED,
     FusionWeights,
     ScoringInputs,
     choose_weights,
@@ -111,12 +118,13 @@ def _by_likelihood(
 ) -> tuple[list[Ranking], FusionWeights]:
     config = eval_context.config.evaluate
     own_ways = [method for method in scoring_methods(config) if method not in WRITING]
-    weighed = {"prior", *BESIDE} & set(own_ways)
+    weighed = {"prior", *BESIDE, *CONTINUED} & set(own_ways)
+    continued = bool(set(CONTINUED) & set(own_ways))
     tuning = tuning_cases(eval_context.cases, cases, eval_context) if weighed else []
     parts = parts_by_domain([*cases, *tuning], eval_context, scorer)
     batches = list(_scored_batches(cases, pools, eval_context))
-    compute(cases, tuning, batches, parts, f"ranking: {model}", prior=bool(weighed))
-    weights = choose_weights(tuning, parts.__getitem__)
+    compute(cases, tuning, batches, parts, f"ranking: {model}", prior=bool(weighed), continued=continued)
+    weights = choose_weights(tuning, parts.__getitem__, continued=continued)
     rankings: list[Ranking] = []
     for method in own_ways:
         name = system_name(model, method)
@@ -133,6 +141,7 @@ def parts_by_domain(
             scorer,
             eval_context.domain_data(domain).titles,
             asked_by_history(group),
+            listed_by_history(group, eval_context.domain_data(domain).titles),
             partial(eval_context.ranker, domain=domain),
         )
         for domain, group in by_domain(cases).items()
@@ -147,11 +156,13 @@ def compute(
     label: str,
     *,
     prior: bool,
+    continued: bool = False,
 ) -> None:
     """Have every likelihood computed that the rankers will ask for.
 
     A case's own candidates come first and by themselves, because other shapes of batch move log-probabilities
-    a little; then those of all draws at once. The titles of a domain are scored once without a history.
+    a little; then those of all draws at once. The titles of a domain are scored once without a history. Where
+    `continued`, all of this is done of lists too.
     """
     everything = [*cases, *tuning]
     shown = {test.prompt.id: dict.fromkeys(test.case.candidates) for test in everything}
@@ -162,13 +173,15 @@ def compute(
             for test in group:
                 for items in (test.case.candidates, tuple(shown[test.prompt.id])):
                     parts[domain].likelihood.score([test.case.history], [items])
+                    if continued:
+                        parts[domain].continuation.score([test.case.history], [items])
                 advance(1)
             if prior:
-                _compute_prior(group, shown, parts[domain])
+                _compute_prior(group, shown, parts[domain], continued=continued)
 
 
 def _compute_prior(
-    group: Sequence[EvalCase], shown: dict[str, dict[str, None]], parts: ScoringInputs
+    group: Sequence[EvalCase], shown: dict[str, dict[str, None]], parts: ScoringInputs, *, continued: bool
 ) -> None:
     locales: dict[Locale, tuple[EvalCase, dict[str, None]]] = {}
     for test in group:
@@ -176,7 +189,8 @@ def _compute_prior(
     for test, items in locales.values():
         titles = list(items)
         for start in range(0, len(titles), _CHUNK):
-            parts.prior.score([test.case.history], [titles[start : start + _CHUNK]])
+            for prior in (parts.prior, parts.empty_list) if continued else (parts.prior,):
+                prior.score([test.case.history], [titles[start : start + _CHUNK]])
 
 
 def _scored_batches(

@@ -128,10 +128,10 @@ STAGES: tuple[Stage, ...] = (
         "rectune.train.sft:run",
         "QLoRA instruction tuning under DeepSpeed",
         sections=("models", "train"),
-        inputs=("base", "filter"),
+        inputs=("data", "base", "filter"),
         outside=external_inputs.world_size_of("train"),
         process_group=lambda recipe: process_group_of(recipe.train),
-        version=3,
+        version=4,
         modules=_TRAINING,
     ),
     Stage(

@@ -65,6 +65,11 @@ def plain(locale: Locale, *, history: bool, query: bool) -> str:
     return _read(f"{locale}/{'active' if query else 'passive'}/direct/plain").source
 
 
+def list_template(locale: Locale) -> str:
+    """The source of the instruction that a list of liked titles answers."""
+    return _read(f"{locale}/list").source
+
+
 @functools.cache
 def system_message(locale: Locale, domain: str) -> str:
     """The system message of a domain; one without a file of its own gets that of `other`."""

@@ -13,7 +13,7 @@ from rectune.core.types import Case, Locale, Prompt, grouped
 from rectune.prompts.locale_words import fill, load_words, one_line
 from rectune.prompts.render import RenderOptions, render
 from rectune.prompts.template_library import system_message, template_for
-from rectune.rankers.likelihood import RenderedPrompt
+from rectune.rankers.likelihood import RenderedPrompt, list_prompts
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,15 @@ def asked_by_history(cases: Sequence[EvalCase]) -> Callable[[Sequence[str]], Ren
     """The prompt of each history: users of one domain with the same history have the same prompt."""
     asked = {test.case.history: as_asked(test.prompt) for test in cases}
     return lambda history: asked[tuple(history)]
+
+
+def listed_by_history(
+    cases: Sequence[EvalCase], titles: Mapping[str, str]
+) -> Callable[[Sequence[str]], RenderedPrompt]:
+    """Each history of cases of one domain as a list of titles, in the language of its prompt."""
+    domain = cases[0].case.domain
+    locales = {test.case.history: test.prompt.locale for test in cases}
+    return lambda history: list_prompts(domain, titles, locales[tuple(history)])(history)
 
 
 def as_asked(prompt: Prompt) -> RenderedPrompt:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -21,6 +21,7 @@ from rectune.core.types import Locale
 from rectune.prompts.answers import behind_closing
 from rectune.prompts.render import ask
 from rectune.prompts.template_library import system_message
+from rectune.prompts.title_list import begun_list, list_messages, next_line
 from rectune.rankers.base import CandidateScorer, Ranker, Scores, unknown_ids
 from rectune.rankers.saved import SavedRanker, load_saved, save_ranker
 
@@ -44,10 +45,15 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True)
 class RenderedPrompt:
-    """The prompt of a history, and its locale."""
+    """The prompt of a history, and its locale.
+
+    `begun` is what the answer has begun with, which a title goes on; if it is empty, the words that close an
+    answer stand there.
+    """
 
     messages: Messages
     locale: Locale
+    begun: str = ""
 
 
 # What is asked where nothing is known of the user; the system message says what kind of thing is wanted.
@@ -58,10 +64,11 @@ NEUTRAL: dict[Locale, str] = {"en": "Recommend one.", "ko": "하나만 추천해
 class Likelihood:
     """Log-probability of a title in the sentence that closes an answer.
 
-    score(item) = 1/T * sum over the title's T tokens of log p(token | prompt, "My recommendation:", tokens
-    before). Dividing by T keeps long titles from losing by their length (as `acc_norm` of
-    lm-evaluation-harness does, there by bytes); where not `normalised`, the sum itself is the score. The
-    closing words are the same for every candidate; they are given, not scored.
+    score(item) = 1/T * sum over the title's T tokens of log p(token | prompt, "My recommendation:" or
+    whatever the answer has begun with, tokens before). Dividing by T keeps long titles from losing by their
+    length (as `acc_norm` of lm-evaluation-harness does, there by bytes); where not `normalised`, the sum
+    itself is the score. The words before the title are the same for every candidate; they are given, not
+    scored.
 
     `asked` words the prompt for a history of item ids, `on_case` hears of every finished case.
     """
@@ -79,11 +86,18 @@ class Likelihood:
 
     def _scores(self, history: Sequence[str], candidates: Sequence[str]) -> Scores:
         asked = self.asked(history)
-        given, named = behind_closing(asked.locale, [self.titles[item] for item in candidates])
+        given, named = _begun(asked, [self.titles[item] for item in candidates])
         tokens = self.scorer.loglikelihood(asked.messages, named, prefill=given)
         self.on_case(1)
         total = np.mean if self.normalised else np.sum
         return np.array([total(logs) if logs else -np.inf for logs in tokens], np.float64)
+
+
+def _begun(asked: RenderedPrompt, titles: Sequence[str]) -> tuple[str, list[str]]:
+    """What the answer has begun with, and each title as it follows."""
+    if asked.begun:
+        return asked.begun, [next_line(title) for title in titles]
+    return behind_closing(asked.locale, titles)
 
 
 @dataclass(frozen=True)
@@ -116,10 +130,14 @@ class WithoutPrior:
 def without_history(
     asked: Callable[[Sequence[str]], RenderedPrompt],
 ) -> Callable[[Sequence[str]], RenderedPrompt]:
-    """The same system message and language, and a request that says nothing of the user."""
+    """The same system message and language, and a request that says nothing of the user; of a list the same
+    list without a line.
+    """
 
     def neutral(history: Sequence[str]) -> RenderedPrompt:
         known = asked(history)
+        if known.begun:
+            return replace(known, begun=begun_list(()))
         system = tuple(message for message in known.messages if message[0] == "system")
         return RenderedPrompt((*system, ("user", NEUTRAL[known.locale])), known.locale)
 
@@ -145,6 +163,28 @@ def history_prompts(
             return RenderedPrompt((("system", system), ("user", NEUTRAL[spoken])), spoken)
         system, instruction = ask(domain, spoken, shown, "", ordered=True)
         return RenderedPrompt((("system", system), ("user", instruction)), spoken)
+
+    return asked
+
+
+def list_prompts(
+    domain: str, titles: Mapping[str, str], locale: Locale | None = None
+) -> Callable[[Sequence[str]], RenderedPrompt]:
+    """A history of item ids as a list that the answer has begun, oldest first: a candidate is its next line.
+
+    An empty history is a list without a line, the prior of all others.
+
+    Args:
+        domain: of the items.
+        titles: by item id; others are left out.
+        locale: of the prompts; None: that of the titles shown.
+    """
+
+    def asked(history: Sequence[str]) -> RenderedPrompt:
+        lines = [titles[item] for item in history if item in titles][-_SHOWN:]
+        spoken = locale or locale_of(" ".join(lines))
+        system, instruction = list_messages(domain, spoken)
+        return RenderedPrompt((("system", system), ("user", instruction)), spoken, begun_list(lines))
 
     return asked
 

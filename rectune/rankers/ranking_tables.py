@@ -23,6 +23,7 @@ from rectune.core.text.tables import NONE, Cell, Table, nested
 from rectune.core.text.translation import ENGLISH, Translation
 
 _FULL = "full"  # the protocol of the whole catalogue
+_WEIGHED = ("prior", "fused", "lexical", "hybrid", "continuation", "continuation_hybrid")
 _FIGURES = ("Hit@1", "Hit@5", "Hit@10", "MRR", "NDCG@10")
 _KINDS = (
     "Few interactions: up to the median of the domain's test users. Cold and warm: targets among the 35 % "
@@ -186,16 +187,17 @@ def _pairs(pairs: Sequence[PairedDifference], command: str, tr: Translation) -> 
 
 def _weights(weights: Mapping[str, FusionFigures], command: str, tr: Translation) -> Table:
     lines: list[Sequence[Cell]] = [
-        (model, *map(figure, (one.prior, one.fused, one.lexical, one.hybrid)), one.cases)
+        (model, *(figure(getattr(one, name)) for name in _WEIGHED), one.cases)
         for model, one in weights.items()
         if one.cases
     ]
     note = tr(
         "How much of the likelihood without a history is taken off, and how much the model counts beside "
-        "the embedding (fused), BM25 (lexical) or both (hybrid); chosen by mean reciprocal rank on cases of "
-        "users who are in no test."
+        "the embedding (fused), BM25 (lexical) or both (hybrid); likewise where it continues a list of "
+        "titles (continuation, continuation_hybrid). Chosen by mean reciprocal rank on cases of users who "
+        "are in no test."
     )
-    heads = (tr("model"), "prior", "fused", "lexical", "hybrid", tr("chosen on cases"))
+    heads = (tr("model"), *_WEIGHED, tr("chosen on cases"))
     return Table(heads, lines, tr("Weights of the ways"), f"{note} {command}")
 
 

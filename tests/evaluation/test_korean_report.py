@@ -55,7 +55,7 @@ NAMES = set(
     data base queries fit rationales filter sft candidates tag dpo export rerank recommend eval
     leave last out held ratings random split
     train preference test served Served chosen listed popularity uniform embedding best
-    prior fused lexical hybrid Hit HR NDCG MRR AUC precision KL BM nats log ln Wilson Holm
+    prior fused lexical hybrid continuation Hit HR NDCG MRR AUC precision KL BM nats log ln Wilson Holm
     hit SFT DPO GGUF GiB MB NF films rating docs tutorial md
     """.split()
 )

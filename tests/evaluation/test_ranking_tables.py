@@ -40,7 +40,15 @@ def metrics() -> EvalMetrics:
         EvalMetrics,
         **ranking.document(),
         weights={
-            "sft": {"prior": 0.4, "fused": 0.7, "lexical": 0.6, "hybrid": 0.5, "cases": 9},
+            "sft": {
+                "prior": 0.4,
+                "fused": 0.7,
+                "lexical": 0.6,
+                "hybrid": 0.5,
+                "continuation": 0.3,
+                "continuation_hybrid": 0.2,
+                "cases": 9,
+            },
             "untuned": {"prior": 0.5},
         },
         position={"sft/listed": {"n": 8, "unread": 0.25, "picked": third, "hit@1": third}},
@@ -88,8 +96,17 @@ def test_every_table_says_its_figures_its_interval_and_its_command(metrics: Eval
     (pair,) = tables["Paired differences"].rows
     assert pair[0] == "sft less embedding_best" and pair[2].startswith("+0.500 [") and pair[3] == "2 / 0"
     weights = tables["Weights of the ways"]
-    assert weights.heads == ("model", "prior", "fused", "lexical", "hybrid", "chosen on cases")
-    assert weights.rows == [("sft", "0.400", "0.700", "0.600", "0.500", 9)]
+    assert weights.heads == (
+        "model",
+        "prior",
+        "fused",
+        "lexical",
+        "hybrid",
+        "continuation",
+        "continuation_hybrid",
+        "chosen on cases",
+    )
+    assert weights.rows == [("sft", "0.400", "0.700", "0.600", "0.500", "0.300", "0.200", 9)]
     assert tables["Memorised: the next item"].rows[0][1:] == (4, "0.250 [0.046, 0.699]")
     assert tables["Memorised: titles"].rows[1][0] == "… movies"
     assert tables["Position bias"].rows[0][2] == "0.250" and tables["Position bias"].rows[0][5] == "–"

@@ -21,7 +21,7 @@ from tests.rankers.world import KITCHEN, SPACE, write_world
 
 RANKERS = ["random", "popularity", "embedding_best"]
 SYSTEMS = [*RANKERS, "base", "sft", "dpo"]
-WAYS = ["total", "prior", "fused", "parsed", "retrieved", "listed"]
+WAYS = ["total", "prior", "fused", "continuation", "continuation_hybrid", "parsed", "retrieved", "listed"]
 
 
 class Engine:

@@ -12,8 +12,9 @@ from rectune.rankers.base import fit_ranker
 from rectune.rankers.domain_data import DomainData
 from rectune.rankers.eval_cases import EvalCase
 from rectune.rankers.fusion import Fused, best_weight, fused, mean_reciprocal
-from rectune.rankers.likelihood import NEUTRAL, RenderedPrompt
+from rectune.rankers.likelihood import NEUTRAL, RenderedPrompt, list_prompts
 from rectune.rankers.scoring_methods import (
+    CONTINUED,
     DEFAULT,
     FusionWeights,
     ScoringInputs,
@@ -30,7 +31,9 @@ class Scorer:
     """A model that likes long titles, and, with a history, the word Moon as well; a token a word."""
 
     def loglikelihood(self, messages, continuations: Sequence[str], prefill: str = "") -> list[list[float]]:
-        knows = messages[-1][1] != NEUTRAL["en"]
+        knows = (
+            prefill.count("\n") > 0 if "one a line" in messages[-1][1] else messages[-1][1] != NEUTRAL["en"]
+        )
         return [
             [-1.0 + 0.1 * len(text) + (0.5 if knows and "Moon" in text else 0.0)] * len(text.split())
             for text in continuations
@@ -40,7 +43,11 @@ class Scorer:
 def parts() -> ScoringInputs:
     domain_data = DomainData("movies", items())
     return scoring_inputs_of(
-        Scorer(), domain_data.titles, lambda history: ASKED, lambda name: fit_ranker(name, domain_data)
+        Scorer(),
+        domain_data.titles,
+        lambda history: ASKED,
+        list_prompts("movies", domain_data.titles, "en"),
+        lambda name: fit_ranker(name, domain_data),
     )
 
 
@@ -56,6 +63,16 @@ def test_total_is_the_likelihood_times_the_number_of_tokens():
 def test_taking_the_prior_off_leaves_what_the_history_says():
     np.testing.assert_allclose(scores("prior"), [0.5, 0, 0], atol=1e-12)
     np.testing.assert_allclose(scores("prior", FusionWeights(0.0, 1.0)), scores("likelihood"))
+
+
+def test_a_continued_list_less_the_empty_one_leaves_what_the_history_says():
+    weights = FusionWeights(continuation=1.0, continuation_hybrid=1.0)
+    np.testing.assert_allclose(scores("continuation", weights), [0.5, 0, 0], atol=1e-12)
+    assert int(np.argmax(scores("continuation_hybrid", weights))) == 0
+    tests = [EvalCase(c, prompt(c)) for c in (case("movies", f"u{n}", "preference", 1) for n in range(3))]
+    chosen = choose_weights(tests, lambda domain: parts(), continued=True)
+    assert chosen.continuation_hybrid < DEFAULT  # the users like cooking, of which the model knows nothing
+    assert choose_weights(tests, lambda domain: parts()).continuation_hybrid == DEFAULT
 
 
 def test_fusion_is_the_weighted_sum_of_standardised_scores():
@@ -109,6 +126,6 @@ def test_weights_are_chosen_for_the_part_that_knows():
     assert choose_weights([], lambda domain: parts()) == FusionWeights()
 
 
-@pytest.mark.parametrize("method", ["likelihood", "total", "prior", "fused", "lexical", "hybrid"])
+@pytest.mark.parametrize("method", ["likelihood", "total", "prior", "fused", "lexical", "hybrid", *CONTINUED])
 def test_a_methods_ranker_has_scores_for_every_candidate(method: str):
     assert len(scores(method)) == 3

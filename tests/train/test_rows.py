@@ -21,7 +21,9 @@ from tests.train.runs import make_example
 def rows_of(folder: Path, examples: list[Example], max_length: int = 768) -> TokenRows:
     folder.mkdir(exist_ok=True)
     write_rows(folder / "kept.parquet", examples, Example)
-    return make_rows(folder / "kept.parquet", load_tokenizer(tiny_checkpoint()), max_length, folder / "rows")
+    return make_rows(
+        [folder / "kept.parquet"], load_tokenizer(tiny_checkpoint()), max_length, folder / "rows"
+    )
 
 
 def of_users(users: list[str]) -> TokenRows:

@@ -139,6 +139,10 @@ class FusionFigures(Record):
     """How much the model counts beside BM25."""
     hybrid: Share
     """How much the model counts beside both."""
+    continuation: Share
+    """How much of the likelihood behind a list without titles is taken off."""
+    continuation_hybrid: Share
+    """How much the continued list counts beside both."""
     cases: Count
     """Cases that they were chosen on; 0 where nothing was, so that all are the default."""
 

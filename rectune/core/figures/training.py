@@ -68,6 +68,8 @@ class SftFigures(FitFigures, RowCounts):
     """Tokens of the examples that fit."""
     trained_tokens: Count
     """Those of them that the loss is taken on: the responses."""
+    history_lists: Count
+    """Of `rows_in`, histories of train users as lists of titles."""
     held_out: Count
     """Examples of held-out users."""
     generations: tuple[WatchedAnswer, ...]

@@ -51,7 +51,18 @@ TUNED = ("base", "sft", "dpo")
 CHOSEN = "chosen"  # what the stage `fit` chose
 SYSTEMS = (*RANKER_NAMES, CHOSEN, *TUNED)
 
-ScoringMethodName = Literal["total", "prior", "fused", "lexical", "hybrid", "parsed", "retrieved", "listed"]
+ScoringMethodName = Literal[
+    "total",
+    "prior",
+    "fused",
+    "lexical",
+    "hybrid",
+    "continuation",
+    "continuation_hybrid",
+    "parsed",
+    "retrieved",
+    "listed",
+]
 _SCORING_METHODS: list[ScoringMethodName] = [
     "total",
     "prior",
@@ -74,7 +85,8 @@ class EvaluateConfig(EngineConfig):
     docs/evaluation.md. `module:Class` names your own ranker."""
     scoring_methods: list[ScoringMethodName] = Field(default=_SCORING_METHODS)
     """Additional scoring methods of each language model; see docs/evaluation.md. `parsed`, `retrieved` and
-    `listed` generate text, which takes longest."""
+    `listed` generate text, which takes longest; `continuation` and `continuation_hybrid` score every title a
+    second time, as the next line of a list of those liked."""
     protocols: list[Literal["uniform", "popularity", "full"]] = Field(
         default=["uniform", "popularity", "full"]
     )
@@ -91,8 +103,8 @@ class EvaluateConfig(EngineConfig):
     num_model_draws: NonNegativeInt = 3
     """How many of these draws language models rank by likelihood; each adds the same time again."""
     tuning: NonNegativeInt = 200
-    """Number of cases, of users who are in no test, on which the weights of `prior`, `fused`, `lexical` and
-    `hybrid` are chosen; 0 uses one half for each."""
+    """Number of cases, of users who are in no test, on which the weights of the scoring methods that have
+    any are chosen; 0 uses one half for each."""
     memorisation: NonNegativeInt = 25
     """Titles and cases per domain on which memorisation by the base model is measured; 0 is none."""
     samples: PositiveInt = 20

@@ -99,6 +99,9 @@ class TrainConfig(TrainingConfig):
 
     lora: LoraSection = LoraSection()
     """The adapters that are trained."""
+    history_lists: NonNegativeInt = 0
+    """Histories of train users that are trained on besides the kept examples, each as a list of at most 20
+    liked titles, domains in turn: for ranking by `continuation`."""
     packing: bool = True
     """Whether several examples, without attention between them, share a row of `max_length` tokens;
     `per_device_train_batch_size` then counts such rows."""

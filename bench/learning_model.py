@@ -1,0 +1,190 @@
+"""The model of `bench.learning_curve`: adapters trained on rows of tokens, and titles scored behind a prompt.
+
+One process loads the model once, in float32; a training begins with fresh adapters on it. Rows lie end to end
+in a batch, each attended to by itself (`rectune.models.attention`), and logits are computed only where a loss
+is taken. All candidates of a user are read in one pass behind their prompt.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.learning_rows import Ids, Row
+from rectune.core.rng import generator_of
+from rectune.core.settings import LoraSection, ModelsConfig
+from rectune.models.attention import BLOCKS
+from rectune.models.loading import add_lora, load_for_training
+
+_BATCH = 1024  # tokens a step, at most, but for a longer row
+_EVERY = 20.0  # processor seconds between what is kept of a training
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training cost."""
+
+    rows: int
+    tokens: int
+    trained_tokens: int
+    steps: int
+    loss: float
+    seconds: float
+
+
+class Stopped(Exception):
+    """The time that a run was given is over; what is there is kept."""
+
+
+class Clock:
+    """Processor time of the process; `limit` seconds from now it is over, 0 means never."""
+
+    def __init__(self, limit: float) -> None:
+        self._end = time.process_time() + limit if limit else math.inf
+
+    def check(self) -> None:
+        """Raises `Stopped` if it is over."""
+        if time.process_time() > self._end:
+            raise Stopped
+
+
+class Learner:
+    """The base model with adapters.
+
+    Args:
+        checkpoint: its folder.
+        lora: of the adapters.
+        rate: the peak of the learning rate, which rises for a tenth of the steps and falls as a cosine.
+    """
+
+    def __init__(self, checkpoint: Path, lora: LoraSection, rate: float) -> None:
+        base = load_for_training(checkpoint, ModelsConfig(load_in_4bit=False), BLOCKS)
+        self.model = add_lora(base, lora, 0)
+        self.rate = rate
+        own: Any = self.model.get_base_model()
+        self._body, self._head = own.model, own.lm_head
+        self._able = {name: value for name, value in self.model.named_parameters() if value.requires_grad}
+        self.reset(0)
+
+    def reset(self, seed: int) -> None:
+        """Fresh adapters, which change nothing yet: A is drawn as peft draws it, B is zero."""
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            for name, value in self._able.items():
+                if "lora_B" in name:
+                    value.zero_()
+                else:
+                    torch.nn.init.kaiming_uniform_(value, a=math.sqrt(5))
+
+    def load(self, file: Path) -> None:
+        """The adapters that `train` kept."""
+        kept = torch.load(file, weights_only=True)["adapters"]
+        with torch.no_grad():
+            for name, value in self._able.items():
+                value.copy_(kept[name])
+
+    def train(self, rows: Sequence[Row], seed: int, file: Path, clock: Clock) -> Trained:
+        """One epoch; `file` keeps the adapters, and an interrupted training goes on from there.
+
+        Raises:
+            Stopped: the clock is over.
+        """
+        batches = batched(rows, seed)
+        self.reset(seed)
+        optimiser = torch.optim.AdamW(self._able.values(), lr=self.rate, weight_decay=0.0)
+        done, losses, spent = 0, list[float](), 0.0
+        if file.exists():
+            self.load(file)
+            kept = torch.load(file, weights_only=True)
+            optimiser.load_state_dict(kept["optimiser"])
+            done, losses, spent = kept["done"], kept["losses"], kept["spent"]
+        since = time.process_time()
+
+        def keep() -> None:
+            partial = file.with_suffix(".partial")
+            adapters = {name: value.detach() for name, value in self._able.items()}
+            state = {"adapters": adapters, "optimiser": optimiser.state_dict(), "done": done}
+            torch.save(state | {"losses": losses, "spent": spent + time.process_time() - since}, partial)
+            partial.replace(file)
+
+        last = since
+        for batch in batches[done:]:
+            for group in optimiser.param_groups:
+                group["lr"] = self.rate * share(done, len(batches))
+            losses.append(self._step(batch, optimiser))
+            done += 1
+            if time.process_time() - last > _EVERY:
+                keep()
+                clock.check()
+                last = time.process_time()
+        keep()
+        tail = losses[-max(1, len(losses) // 10) :]
+        seconds = spent + time.process_time() - since
+        tokens, trained = sum(len(row.tokens) for row in rows), sum(sum(row.trained) for row in rows)
+        return Trained(len(rows), tokens, trained, len(batches), sum(tail) / len(tail), seconds)
+
+    def _step(self, batch: Sequence[Row], optimiser: torch.optim.Optimizer) -> float:
+        tokens = torch.tensor([token for row in batch for token in row.tokens])
+        places = torch.cat([torch.arange(len(row.tokens)) for row in batch])
+        wanted = torch.tensor([one for row in batch for one in (False, *row.trained[1:])]).nonzero()[:, 0]
+        hidden = self._body(tokens[None], position_ids=places[None], use_cache=False).last_hidden_state[0]
+        loss = torch.nn.functional.cross_entropy(self._head(hidden[wanted - 1]), tokens[wanted])
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(list(self._able.values()), 1.0)
+        optimiser.step()
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def score(self, prompt: Ids, titles: Sequence[Ids]) -> list[float]:
+        """The mean log-probability of the tokens of each title behind a prompt, in nats per token."""
+        self.model.eval()
+        own = [len(ids) - 1 for ids in titles]
+        tokens = torch.tensor([*prompt, *(token for ids in titles for token in ids[:-1])])
+        length, total = len(prompt), len(prompt) + sum(own)
+        owner = torch.cat([torch.zeros(length), *(torch.full((n,), at + 1.0) for at, n in enumerate(own))])
+        places = torch.cat([torch.arange(length), *(length + torch.arange(n) for n in own)]).long()
+        seen = ((owner[:, None] == owner) | (owner == 0)) & (places[:, None] >= places)
+        mask = torch.zeros(total, total).masked_fill_(~seen, torch.finfo(torch.float32).min)
+        hidden = self._body(
+            tokens[None], attention_mask=mask[None, None], position_ids=places[None], use_cache=False
+        ).last_hidden_state[0]
+        logs = torch.log_softmax(self._head(hidden[length - 1 :]), -1)
+        starts = [1, *(1 + sum(own[: at + 1]) for at in range(len(own)))]
+        self.model.train()
+        return [_mean(logs, ids, range(*ends)) for ids, ends in zip(titles, pairwise(starts), strict=True)]
+
+
+def _mean(logs: Tensor, ids: Ids, rows: range) -> float:
+    """Row 0 of `logs` is behind the prompt, `rows` are behind the title's tokens but the last."""
+    return float(logs[[0, *rows], ids].mean())
+
+
+def share(done: int, steps: int) -> float:
+    """Of the peak learning rate, in the step after `done` of them."""
+    rise = max(1, round(0.1 * steps))
+    if done < rise:
+        return (done + 1) / rise
+    return 0.5 * (1 + math.cos(math.pi * (done - rise) / max(1, steps - rise)))
+
+
+def batched(rows: Sequence[Row], seed: int) -> list[list[Row]]:
+    """Rows in a drawn order, as many a batch as have `_BATCH` tokens; at least one."""
+    found: list[list[Row]] = []
+    left = 0
+    for at in generator_of("batches", seed).permutation(len(rows)):
+        size = len(rows[at].tokens)
+        if not found or size > left:
+            found.append([])
+            left = _BATCH
+        found[-1].append(rows[at])
+        left -= size
+    return found
