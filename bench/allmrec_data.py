@@ -62,7 +62,7 @@ class WorldOptions:
     root: Path
     runs: Path
     test: int = 300
-    users: int = 100
+    users: int = 300
     train_users: str = "all"
     history: int = 0
     protocol: str = "uniform"

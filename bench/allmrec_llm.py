@@ -46,12 +46,12 @@ def measure(name: str, options: WorldOptions, how: SystemOptions, cross: Sequenc
     said = f"{name}, fitted on {options.train_users} of the train users, {options.protocol} others"
     hits = measured(ranks / name, own.asks, systems_of(found))
     for table in (hits_table(said, own, hits), differences_table(hits)):
-        print(table.to_markdown(), flush=True)
+        print(table.to_markdown(), end="\n\n", flush=True)
     for other in cross:
         there = foreign(world(other, replace(options, train_users="all")))
         others = measured(ranks / other, there.asks, foreign_systems(found, there.data))
         table = hits_table(f"{other}, fitted on {name}", there, others)
-        print(table.to_markdown())
+        print(table.to_markdown(), end="\n\n")
         print(f"not measured, since they know no foreign items: {', '.join(missing_rows(others, hits))}\n")
 
 
@@ -78,10 +78,10 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds movielens/")
     parser.add_argument("--fitted", default="movielens", help=f"of {', '.join(DATASETS)}")
     parser.add_argument("--model", default="embedded")
-    parser.add_argument("--cases", type=int, default=300, help="that the language model is trained on")
+    parser.add_argument("--cases", type=int, default=1000, help="that the language model is trained on")
     parser.add_argument("--epochs", type=int, default=1, help="of the language model")
     parser.add_argument("--test", type=int, default=300, help="users whom nothing is fitted on")
-    parser.add_argument("--users", type=int, default=100, help="of them, how many are ranked")
+    parser.add_argument("--users", type=int, default=300, help="of them, how many are ranked")
     parser.add_argument("--train-users", default="all", help="all, 1/8, or a number; several by commas")
     parser.add_argument("--history", type=int, default=0, help="known likes of a test user; 0: up to 20")
     parser.add_argument("--protocol", choices=PROTOCOLS, default="uniform")

@@ -62,7 +62,7 @@ class SystemOptions:
     """
 
     model: str = "embedded"
-    cases: int = 300
+    cases: int = 1000
     epochs: int = 1
     sasrec_epochs: int = 60
     llmsrec: bool = False
@@ -149,6 +149,7 @@ def systems_of(found: Fitted) -> list[System]:
         _scored("allmrec_items", found.items),
         _scored("allmrec_items, text", by_text),
         *_read(found.allmrec, found.tallrec, found.llmsrec),
+        _titled("allmrec", found.allmrec),
         _titled("mlp_llm", found.mlp_llm),
     ]
 
@@ -169,11 +170,10 @@ def foreign_systems(found: Fitted, data: DomainData) -> list[System]:
 
 
 def _read(allmrec: AllmRec, tallrec: TallRec, llmsrec: LlmSRec | None) -> list[System]:
-    """What reads titles."""
+    """What reads titles, and may be given new items."""
     found = [
         _titled(ALONE, allmrec, vectors=False),
         _scored("tallrec", tallrec),
-        _titled("allmrec", allmrec),
         _titled("allmrec, text", allmrec.reading("text")),
     ]
     return [*found, _scored("llmsrec", llmsrec)] if llmsrec else found
