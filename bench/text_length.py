@@ -20,7 +20,7 @@ from typing import Any
 from rectune.core.text.tables import Table
 from rectune.core.types import Item
 
-LENGTHS = (40, 160, 640, 2500, 10_000)
+LENGTHS = (40, 640, 10_000)
 _SENTENCE = "The ship sails at dawn and nobody on board knows its name."
 
 

@@ -116,6 +116,12 @@ def test_tallrec_tunes_a_copy_of_the_model_and_only_its_adapter(tallrec: TallRec
     assert not any("lora_" in name for name, _ in plain.model.named_parameters())
 
 
+def test_tallrec_tunes_a_model_in_four_bits(data: DomainData):
+    found = TallRec(**given(cases=4, epochs=1, load_in_4bit=True)).fit(data)
+    assert found.record.changed > 0
+    assert np.isfinite(found.score(HISTORIES, CANDIDATES)).all()
+
+
 def test_tallrec_scores_alike_alone_and_together_and_back_from_disk(tallrec: TallRec, tmp_path: Path):
     scores = tallrec.score(HISTORIES, CANDIDATES)
     (alone,) = tallrec.score(HISTORIES[1:], [CANDIDATES[1][:1]])
