@@ -1,202 +1,99 @@
-"""`python -m bench.allmrec_llm --data path/to/data [--quick]`: A-LLMRec's stage 2, small model, few cases.
+"""`python -m bench.allmrec_llm --data path/to/data [--quick]`: A-LLMRec's stage 2, and the paper's baselines.
 
-The stage data on MovieLens; SASRec and stage 1 on all likes of train users; stage 2 on a few hundred cases
-with the embedded model. Then, for test users whom nothing was fitted on, the target among 19 other items that
-are drawn alike (and, in a second column, by their likes), by: popularity, SASRec, `allmrec_items`, the
-language model alone (the same prompt without vectors, untrained), and `allmrec`. Both of these by the sum and
-by the mean of a title's log-probabilities. Fitted rankers, training and scores are kept below `--runs`: run
-again, it goes on where it stopped. `--llmsrec` measures that ranker too. Prints Hit@1 with Wilson intervals.
+The stage data on MovieLens with 300 test users, whom nothing is fitted on. SASRec and stage 1 are fitted on
+all likes of train users; what a language model takes part in is trained on `--cases` of them: A-LLMRec,
+MLP-LLM (SASRec's item vectors in place of the joint space), TALLRec (an adapter, yes or no). Then the next
+item of `--users` test users is ranked among 19 others that are drawn alike (or, with `--protocol popularity`,
+by their likes), also by: the language model alone (the same prompt without vectors, untrained), popularity,
+EASE, ALS, embeddings, both of these, SASRec with and without texts, and stage 1 alone. A-LLMRec is measured
+twice, with the joint vectors of items and with those of their texts alone. By the sum and by the mean of the
+log-probabilities of a title's tokens.
+
+Shown is Hit@1 with 95 % Wilson intervals: of all, of cold and of warm items (the 35 % least and most liked)
+and of cold users (the 35 % who met the fewest items); `--history 3` makes everybody one of these.
+`--cross` then ranks the other datasets by what reads texts. `--train-users 1/8,64` takes fewer users for all
+that is fitted. Fitted rankers, training and ranks are kept below `--runs`: run again, it goes on where it
+stopped.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 
-from rectune.core.artifacts import ArtifactStore
-from rectune.core.catalogue import load_catalogue
-from rectune.core.rng import generator_of
-from rectune.core.rows import read_rows
-from rectune.core.types import Case
-from rectune.pipeline.run import RunOptions, run_pipeline
-from rectune.rankers.allmrec.items_ranker import AllmrecItems
-from rectune.rankers.allmrec.likelihoods import answer_logs
-from rectune.rankers.allmrec.llmsrec import LlmSRec
-from rectune.rankers.allmrec.ranker import AllmRec
-from rectune.rankers.allmrec.soft_ranker import SoftRanker
-from rectune.rankers.base import Ranker
-from rectune.rankers.domain_data import DomainData, train_likes
-from rectune.rankers.popularity import Popularity
-from rectune.rankers.sequential.sasrec import SasRec
+from bench.allmrec import KeptVectors
+from bench.allmrec_data import DATASETS, PROTOCOLS, WorldOptions, foreign, world
+from bench.allmrec_systems import SystemOptions, fit_all, foreign_systems, systems_of
+from bench.allmrec_tables import PUBLISHED, differences_table, hits_table, measured, missing_rows
+from rectune.retrieval.embedding import dimension, register
 
-DOMAIN, OTHERS = "movies", 19
-Hits = dict[str, bool]
+_EMBEDDER = "embedded, kept"
+_QUICK = {"cases": 16, "users": 5, "sasrec_epochs": 2}
 
 
-@dataclass(frozen=True)
-class Ask:
-    """A test user: the history, the target and the others, in no order that says anything."""
-
-    kind: str
-    history: tuple[str, ...]
-    target: str
-    candidates: tuple[str, ...]
-
-
-def asks(cases: Sequence[Case], data: DomainData, count: int) -> list[Ask]:
-    """For each of the first so many test users one with uniform others, and one with popular ones."""
-    test = [case for case in cases if case.split == "test" and case.domain == case.history_domain == DOMAIN]
-    shares = data.likes.counts / data.likes.counts.sum()
-    found = []
-    for case in sorted(test, key=lambda case: case.id)[:count]:
-        for kind, weights in (("uniform", None), ("popular", shares)):
-            rng = generator_of("bench allmrec", kind, case.id)
-            drawn = rng.choice(len(data.items), 400, p=weights)
-            known = {*case.history, case.target}
-            others = [data.likes.item_ids[at] for at in dict.fromkeys(drawn.tolist())]
-            others = [item for item in others if item not in known][:OTHERS]
-            shown = tuple(sorted([*others, case.target]))
-            found.append(Ask(kind, case.history, case.target, shown))
-    return found
+def measure(name: str, options: WorldOptions, how: SystemOptions, cross: Sequence[str]) -> None:
+    """Fit on a dataset, rank its test users, and those of the others; print the tables."""
+    own = world(name, options)
+    parts = (name, options.test, options.train_users, how.sasrec_epochs, options.seed)
+    place = options.runs / "bench-allmrec" / "-".join(map(str, parts)).replace("/", "of")
+    found = fit_all(own.data, place, how)
+    trained = (how.model, how.cases, how.epochs, options.protocol, options.history)
+    ranks = place / "ranks" / "-".join(map(str, trained)).replace("/", "_")
+    said = f"{name}, fitted on {options.train_users} of the train users, {options.protocol} others"
+    hits = measured(ranks / name, own.asks, systems_of(found))
+    for table in (hits_table(said, own, hits), differences_table(hits)):
+        print(table.to_markdown(), end="\n\n", flush=True)
+    for other in cross:
+        there = foreign(world(other, replace(options, train_users="all")))
+        others = measured(ranks / other, there.asks, foreign_systems(found, there.data))
+        table = hits_table(f"{other}, fitted on {name}", there, others)
+        print(table.to_markdown(), end="\n\n")
+        print(f"not measured, since they know no foreign items: {', '.join(missing_rows(others, hits))}\n")
 
 
-def fitted(folder: Path, kind: type[Ranker], fit: Callable[[], Ranker]) -> Ranker:
-    """What is in the folder; else it is fitted and saved there."""
-    if (folder / "ranker.json").exists():
-        return kind.load(folder)
-    begun = time.process_time()
-    ranker = fit()
-    ranker.save(folder)
-    print(f"{kind.name}: fitted in {time.process_time() - begun:.0f} processor s", flush=True)
-    return ranker
-
-
-def soft(kind: type[SoftRanker], items: AllmrecItems, data: DomainData, folder: Path, **given: Any) -> Ranker:
-    """Stage 2, trained; goes on after an interruption."""
-
-    def fit() -> Ranker:
-        ranker = kind(**given)
-        ranker.checkpoint = folder.with_suffix(".training")
-        ranker.fit_beside(items, data)
-        print(f"{kind.name}: {asdict(ranker.record)}", flush=True)
-        return ranker
-
-    return fitted(folder, kind, fit)
-
-
-@torch.no_grad()
-def by_likelihood(ranker: AllmRec, ask: Ask, vectors: bool) -> Hits:
-    """Whether the target comes first, by the sum and by the mean; without vectors the model is alone."""
-    prompt = ranker.writer.choose(ask.history, ask.candidates)
-    if not vectors:
-        ids = tuple(token for token in prompt.ids if token >= 0)
-        prompt = replace(prompt, ids=ids, items=(), history=())
-    answers = [ranker.writer.answer(item) for item in ask.candidates]
-    logs = answer_logs(ranker.language_model, ranker.inputs([prompt])[0], answers)
-    name = "allmrec" if vectors else "language model alone"
-    return {
-        f"{name}, {how}": first(ask, [float(total(row)) for row in logs])
-        for how, total in (("sum", np.sum), ("mean", np.mean))
-    }
-
-
-def first(ask: Ask, scores: Sequence[float]) -> bool:
-    """Whether the target scores higher than all others."""
-    at = ask.candidates.index(ask.target)
-    return all(scores[at] > score for other, score in enumerate(scores) if other != at)
-
-
-def measured(file: Path, asked: Sequence[Ask], systems: Sequence[Callable[[Ask], Hits]]) -> list[Hits]:
-    """The hits of every case; each is written when it is there."""
-    known = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-    with file.open("a") as stream:
-        for ask in asked[len(known) :]:
-            known.append({name: hit for system in systems for name, hit in system(ask).items()})
-            print(json.dumps(known[-1]), file=stream, flush=True)
-    return known
-
-
-def table(asked: Sequence[Ask], hits: Sequence[Hits]) -> str:
-    """Hit@1 of each system, with 95 % Wilson intervals."""
-    from rectune.core.stats.intervals import wilson
-
-    lines = ["| | uniform others | popular others |", "|---|---|---|"]
-    for name in hits[0]:
-        cells = []
-        for kind in ("uniform", "popular"):
-            mine = [row[name] for ask, row in zip(asked, hits, strict=True) if ask.kind == kind]
-            low, high = wilson(sum(mine), len(mine))
-            cells.append(f"{np.mean(mine):.2f} ({low:.2f} to {high:.2f})")
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Fit, train, score, print."""
-    given = _arguments()
+    given = _arguments(arguments)
     torch.set_num_threads(1)
-    place = (
-        given.runs
-        / "bench-allmrec"
-        / "-".join(
-            str(value) for value in (given.model, given.cases, given.epochs, given.users, given.sasrec_epochs)
-        ).replace("/", "_")
-    )
-    place.mkdir(parents=True, exist_ok=True)
-    wanted = [
-        f"data.root={given.data}", "data.datasets=[movielens]", "data.mixture_weights={movielens: 1}",
-        f"data.test={given.users}", "data.train=150", "data.preference=60", "data.train_time_quantile=1.0",
-        "data.max_history=20",
-    ]  # fmt: skip
-    out = run_pipeline(RunOptions(Path("demo"), wanted, "data"), ArtifactStore(given.runs))["data"]
-    catalogue, cases = load_catalogue(out / "items.parquet"), read_rows(out / "cases.parquet", Case)
-    data = DomainData(DOMAIN, catalogue.of(DOMAIN), partial(train_likes, out, cases, DOMAIN))
-    sasrec = fitted(place / "sasrec", SasRec, lambda: SasRec(epochs=given.sasrec_epochs).fit(data))
-    assert isinstance(sasrec, SasRec)
-    items = fitted(place / "items", AllmrecItems, lambda: AllmrecItems().fit_beside(sasrec, data))
-    assert isinstance(items, AllmrecItems)
-    how = {"model": given.model, "cases": given.cases, "epochs": given.epochs}
-    whole = soft(AllmRec, items, data, place / "allmrec", **how)
-    assert isinstance(whole, AllmRec)
-    plain: list[Ranker] = [Popularity().fit(data), sasrec, items]
-    if given.llmsrec:
-        plain.append(soft(LlmSRec, items, data, place / "llmsrec", **how))
-
-    def alone(ranker: Ranker, ask: Ask) -> Hits:
-        return {ranker.name: first(ask, ranker.score([ask.history], [ask.candidates])[0].tolist())}
-
-    systems = [*(partial(alone, ranker) for ranker in plain)]
-    systems += [partial(by_likelihood, whole, vectors=vectors) for vectors in (False, True)]
-    asked = asks(cases, data, given.users)
-    begun = time.process_time()
-    hits = measured(place / f"hits{'-llmsrec' * given.llmsrec}.jsonl", asked, systems)
-    print(f"{len(asked)} cases, scored in {time.process_time() - begun:.0f} processor s")
-    print(table(asked, hits))
+    given.runs.mkdir(parents=True, exist_ok=True)
+    register(_EMBEDDER, dimension(), KeptVectors(given.runs / "allmrec-vectors.npz"), english=True)
+    how = SystemOptions(given.model, given.cases, given.epochs, given.sasrec_epochs, given.llmsrec)
+    for train_users in given.train_users.split(","):
+        options = WorldOptions(
+            given.data, given.runs, given.test, given.users, train_users, given.history, given.protocol,
+            _EMBEDDER, given.seed,
+        )  # fmt: skip
+        for name in given.fitted.split(","):
+            cross = [other for other in DATASETS if other != name] if given.cross else []
+            measure(name, options, how, cross)
+    print(PUBLISHED.to_markdown())
 
 
-def _arguments() -> argparse.Namespace:
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.allmrec_llm", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds movielens/")
+    parser.add_argument("--fitted", default="movielens", help=f"of {', '.join(DATASETS)}")
     parser.add_argument("--model", default="embedded")
-    parser.add_argument("--cases", type=int, default=300, help="that stage 2 is trained on")
-    parser.add_argument("--epochs", type=int, default=1, help="of stage 2")
-    parser.add_argument("--users", type=int, default=100, help="test users")
+    parser.add_argument("--cases", type=int, default=1000, help="that the language model is trained on")
+    parser.add_argument("--epochs", type=int, default=1, help="of the language model")
+    parser.add_argument("--test", type=int, default=300, help="users whom nothing is fitted on")
+    parser.add_argument("--users", type=int, default=300, help="of them, how many are ranked")
+    parser.add_argument("--train-users", default="all", help="all, 1/8, or a number; several by commas")
+    parser.add_argument("--history", type=int, default=0, help="known likes of a test user; 0: up to 20")
+    parser.add_argument("--protocol", choices=PROTOCOLS, default="uniform")
     parser.add_argument("--sasrec-epochs", type=int, default=60)
-    parser.add_argument("--llmsrec", action="store_true")
+    parser.add_argument("--cross", action="store_true", help="rank the other datasets too")
+    parser.add_argument("--llmsrec", action="store_true", help="that ranker as well")
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="a try: 16 cases, 5 users, 2 epochs of SASRec")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     if given.quick:
-        given.cases, given.users, given.sasrec_epochs = 16, 5, 2
+        vars(given).update(_QUICK)
     return given
 
 

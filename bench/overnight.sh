@@ -23,8 +23,14 @@ sequences | data | bench.sequences --seeds 7,11
 cold_start | data | bench.cold_start --runs $OUT/cold_start --picture $OUT/cold-start.png
 hybrid_knn | data | bench.hybrid_knn --runs $OUT/hybrid_knn
 allmrec | data | bench.allmrec --seeds 7,11 --runs $OUT/allmrec
-allmrec_llm | data | bench.allmrec_llm --cases 5000 --epochs 3 --users 300 --llmsrec --runs $OUT/allmrec_llm
 learning_curve | data | bench.learning_curve --forms list reason_first --sizes 400 1600 6400 --seeds 7 11 --runs $OUT/learning_curve
+allmrec_llm | data | bench.allmrec_llm --cases 5000 --epochs 3 --llmsrec --cross --runs $OUT/allmrec_llm
+allmrec_popular | data | bench.allmrec_llm --protocol popularity --runs $OUT/allmrec_llm
+allmrec_history | data | bench.allmrec_llm --history 3 --runs $OUT/allmrec_llm
+allmrec_sizes | data | bench.allmrec_llm --train-users 1/8,1/4,1/2,all --runs $OUT/allmrec_llm
+allmrec_few | data | bench.allmrec_llm --train-users 64,256 --runs $OUT/allmrec_llm
+allmrec_cross | data | bench.allmrec_llm --fitted anime,books --cross --runs $OUT/allmrec_llm
+text_length | | bench.text_length
 picks | data | bench.picks
 rectools | data | bench.rectools_rival
 persona_rerank | | bench.persona_rerank --runs $OUT/persona_rerank

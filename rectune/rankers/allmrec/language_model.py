@@ -102,9 +102,11 @@ class FrozenLanguageModel:
             )
 
     def digest(self) -> str:
-        """A hash of the bytes of all weights and buffers."""
+        """A hash of the bytes of all weights and buffers, but for those of an adapter."""
         digest = hashlib.blake2b(digest_size=16)
         for name, value in sorted(self.model.state_dict().items()):
+            if "lora_" in name:
+                continue
             data = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
             digest.update(name.encode())
             digest.update(data.numpy())
@@ -120,7 +122,14 @@ def _slides(config: object) -> bool:
 def open_language_model(
     reference: str, load_in_4bit: bool = False, compute_dtype: ComputeType = "auto"
 ) -> FrozenLanguageModel:
-    """The model that a reference names, frozen; the last one opened is kept, so rankers share it.
+    """`load_language_model`; the last one opened is kept, so rankers share it, and nobody may change it."""
+    return load_language_model(reference, load_in_4bit, compute_dtype)
+
+
+def load_language_model(
+    reference: str, load_in_4bit: bool = False, compute_dtype: ComputeType = "auto"
+) -> FrozenLanguageModel:
+    """The model that a reference names, frozen.
 
     Args:
         reference: as `models.base` of a recipe: `embedded`, `tiny`, a folder, a GGUF file, or a Hub id.

@@ -50,34 +50,77 @@ def answer_logs(model: FrozenLanguageModel, prompt: Tensor, answers: Sequence[Id
     return found
 
 
+@torch.no_grad()
+def next_logs(
+    model: FrozenLanguageModel, prompt: Tensor, pieces: Sequence[Ids], tokens: Sequence[int]
+) -> Tensor:
+    """[pieces, tokens] log-probability of each of these tokens right after a prompt and a piece, in nats.
+
+    Args:
+        model: reads.
+        prompt: [n, width] input embeddings, which are read once.
+        pieces: ids of each, at least one.
+        tokens: ids.
+    """
+    from transformers import DynamicCache
+
+    length = len(prompt)
+    model.check_length(length + max(map(len, pieces), default=0))
+    cache, positions = DynamicCache(), torch.arange(length, device=prompt.device)
+    model.model.base_model(
+        inputs_embeds=prompt[None], position_ids=positions[None], past_key_values=cache, use_cache=True
+    )
+    found = torch.zeros(len(pieces), len(tokens), device=model.device)
+    for group in _groups(pieces, 1):
+        some = [pieces[at] for at in group]
+        ends = torch.tensor([len(ids) for ids in some], device=model.device).cumsum(0) - 1
+        logits = _read(model, cache, length, some, ends)
+        found[group] = torch.log_softmax(logits.float(), -1)[:, list(tokens)]
+    return found
+
+
 def _behind(
     model: FrozenLanguageModel, cache: DynamicCache, length: int, answers: Sequence[Ids]
 ) -> list[list[float]]:
     """The same from each second token on; leaves the cache as it was."""
-    own = [len(ids) - 1 for ids in answers]
+    wanted = torch.tensor([token for ids in answers for token in ids[1:]], device=model.device)
+    logits = _read(model, cache, length, [ids[:-1] for ids in answers])
+    logs = torch.log_softmax(logits.float(), -1).gather(1, wanted[:, None])[:, 0]
+    return [part.tolist() for part in torch.split(logs, [len(ids) - 1 for ids in answers])]
+
+
+def _read(
+    model: FrozenLanguageModel,
+    cache: DynamicCache,
+    length: int,
+    pieces: Sequence[Ids],
+    kept: Tensor | int = 0,
+) -> Tensor:
+    """[tokens, vocabulary] the logits after the tokens of all pieces, or after those of the places `kept`;
+    leaves the cache as it was.
+    """
+    own = [len(ids) for ids in pieces]
     device = model.device
-    tokens = torch.tensor([token for ids in answers for token in ids[:-1]], device=device)
-    wanted = torch.tensor([token for ids in answers for token in ids[1:]], device=device)
+    tokens = torch.tensor([token for ids in pieces for token in ids], device=device)
     owner = torch.repeat_interleave(torch.arange(len(own)), torch.tensor(own)).to(device)
     place = torch.cat([torch.arange(count) for count in own]).to(device)
     seen = (owner[:, None] == owner) & (place[:, None] >= place)
     inputs = model.embed(tokens)
     mask = torch.zeros(len(tokens), length + len(tokens), dtype=inputs.dtype, device=device)
     mask[:, length:].masked_fill_(~seen, torch.finfo(inputs.dtype).min)
-    logits = model.model(
+    logits: Tensor = model.model(
         inputs_embeds=inputs[None], attention_mask=mask[None, None], position_ids=(length + place)[None],
-        past_key_values=cache, use_cache=True,
+        past_key_values=cache, use_cache=True, logits_to_keep=kept,
     ).logits[0]  # fmt: skip
     cache.crop(-len(tokens))
-    logs = torch.log_softmax(logits.float(), -1).gather(1, wanted[:, None])[:, 0]
-    return [part.tolist() for part in torch.split(logs, own)]
+    return logits
 
 
-def _groups(answers: Sequence[Ids]) -> Iterator[list[int]]:
-    """The numbers of answers of more than one token, in groups that are read together."""
+def _groups(answers: Sequence[Ids], least: int = 2) -> Iterator[list[int]]:
+    """The numbers of answers of at least so many tokens, in groups that are read together."""
     group: list[int] = []
     for at, ids in enumerate(answers):
-        if len(ids) < 2:
+        if len(ids) < least:
             continue
         if group and sum(len(answers[other]) for other in group) + len(ids) > _AT_ONCE:
             yield group

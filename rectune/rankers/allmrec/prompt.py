@@ -42,6 +42,10 @@ class SoftPrompt:
     items: tuple[str, ...] = ()
     history: tuple[str, ...] = ()
 
+    def without_vectors(self) -> SoftPrompt:
+        """The same text alone."""
+        return SoftPrompt(tuple(token for token in self.ids if token >= 0))
+
 
 class PromptWriter:
     """Words prompts for items of one catalogue.
@@ -88,6 +92,15 @@ class PromptWriter:
     def item(self, item_id: str) -> SoftPrompt:
         """An item with its title and vector, and the out-token."""
         return self._written("item", {"item": _mark("0"), "out": _mark("out")}, [item_id])
+
+    def like(self, history: Sequence[str], item_id: str) -> tuple[int, ...]:
+        """Whether the user will like an item, which is to be answered by yes or no: text alone, the item
+        behind the history.
+        """
+        shown = self._shown(history)
+        marks = {"history": _marks(range(len(shown))), "item": _mark(str(len(shown)))}
+        found = self._written("like", marks, [*shown, item_id])
+        return (*found.without_vectors().ids, *self._plain(_END))
 
     def answer(self, item_id: str) -> tuple[int, ...]:
         """The ids that answer `choose`: the title, and the line end that closes it.

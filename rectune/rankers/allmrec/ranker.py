@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from copy import copy
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -13,13 +15,15 @@ from rectune.core.errors import UserError
 from rectune.core.progress import progress
 from rectune.core.rng import generator_of
 from rectune.core.types import Locale, content_id
+from rectune.rankers.allmrec.items import By
 from rectune.rankers.allmrec.language_model import ComputeType
 from rectune.rankers.allmrec.likelihoods import answer_logs, answer_losses
 from rectune.rankers.allmrec.llm_training import Objective
 from rectune.rankers.allmrec.projections import Projections
 from rectune.rankers.allmrec.prompt import PromptWriter
-from rectune.rankers.allmrec.soft_inputs import SoftInputs
+from rectune.rankers.allmrec.soft_inputs import ItemSpace, SoftInputs
 from rectune.rankers.allmrec.soft_ranker import Sizes, SoftModule, SoftRanker
+from rectune.rankers.allmrec.spaces import TextSpace
 from rectune.rankers.allmrec.train_cases import TrainCase, TrainCases
 from rectune.rankers.base import ScoredItem, Scores, unknown_ids
 from rectune.rankers.domain_data import DomainData
@@ -86,6 +90,8 @@ class AllmRec(SoftRanker):
         cases: likes that are trained on, each with the likes before it; every user once before any twice.
         learning_rate, batch_size, epochs, patience: see `LlmTrainingOptions`.
         normalised: whether a title scores the mean over its tokens in place of their sum.
+        by: what stands for an item: `joint`, as in the paper: its joint vector where it is warm, that of its
+            text where it is cold; or `text`: that of its text always. See `reading` to change it afterwards.
         wish_share: share of the training cases that ask for one of the target's categories in words, so that
             wishes are heeded (`score_wishes`).
         locale: of the prompt, en or ko.
@@ -105,6 +111,7 @@ class AllmRec(SoftRanker):
         epochs: int = 5,
         patience: int = 2,
         normalised: bool = False,
+        by: By = "joint",
         wish_share: float = 0.2,
         load_in_4bit: bool = False,
         compute_dtype: ComputeType = "auto",
@@ -115,13 +122,25 @@ class AllmRec(SoftRanker):
             {
                 "model": model, "recommender": recommender, "shown": shown, "cases": cases,
                 "learning_rate": learning_rate, "batch_size": batch_size, "epochs": epochs,
-                "patience": patience, "normalised": normalised, "wish_share": wish_share,
+                "patience": patience, "normalised": normalised, "by": by, "wish_share": wish_share,
                 "load_in_4bit": load_in_4bit, "compute_dtype": compute_dtype, "locale": locale, "seed": seed,
             }
         )  # fmt: skip
         positive(shown=shown)
         if not 0 <= wish_share <= 1:
             raise UserError(f"wish_share is {wish_share}", hint="give a share, from 0 to 1")
+
+    @property
+    def space(self) -> ItemSpace:
+        """See `SoftRanker.space`."""
+        return TextSpace(self.joint) if self.parameters["by"] == "text" else self.joint
+
+    def reading(self, by: By) -> Self:
+        """The same, as it was trained, with other vectors for items; see `by`."""
+        other = copy(self)
+        other.parameters = self.parameters | {"by": by}
+        other._take(self.items, self._domain, self._titles)
+        return other
 
     def new_module(self, sizes: Sizes, norm: float) -> SoftModule:
         """See `SoftRanker.new_module`."""
@@ -195,13 +214,26 @@ class AllmRec(SoftRanker):
         own |= {item: least - 1.0 - behind for behind, item in enumerate(others)}
         return np.array([own[item] for item in candidates], np.float64)
 
-    @torch.no_grad()
     def _likelihoods(self, history: Sequence[str], candidates: Sequence[str], wish: str) -> list[float]:
         """The log-likelihood of each of these different candidates, all of which the prompt shows."""
+        total = np.mean if self.parameters["normalised"] else np.sum
+        return [float(total(row)) for row in self.title_logs(history, candidates, wish)]
+
+    @torch.no_grad()
+    def title_logs(
+        self, history: Sequence[str], candidates: Sequence[str], wish: str = "", vectors: bool = True
+    ) -> list[list[float]]:
+        """The log-probabilities of the tokens of each candidate's title and of the line end, in nats.
+
+        Args:
+            history: item ids, oldest first.
+            candidates: different items, all of which the prompt shows.
+            wish: see `score_wishes`.
+            vectors: False leaves all vectors out of the prompt: what the language model knows by itself.
+        """
         if not candidates:
             return []
         shown = sorted(candidates, key=lambda item: content_id(self.seed, list(history), item))
-        (prompt,) = self.inputs([self.writer.choose(history, shown, wish)])
-        logs = answer_logs(self.language_model, prompt, [self.writer.answer(item) for item in candidates])
-        total = np.mean if self.parameters["normalised"] else np.sum
-        return [float(total(row)) for row in logs]
+        asked = self.writer.choose(history, shown, wish)
+        (prompt,) = self.inputs([asked if vectors else asked.without_vectors()])
+        return answer_logs(self.language_model, prompt, [self.writer.answer(item) for item in candidates])

@@ -18,7 +18,9 @@ Vectors = NDArray[np.float32]
 
 
 class ItemSpace(Protocol):
-    """What is needed of stage 1; `rectune.rankers.allmrec.items.JointItems` implements it."""
+    """What is needed of stage 1; `rectune.rankers.allmrec.items.JointItems` implements it, as do those of
+    `rectune.rankers.allmrec.spaces`.
+    """
 
     @property
     def item_ids(self) -> Sequence[str]:

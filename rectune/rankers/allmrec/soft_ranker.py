@@ -27,7 +27,7 @@ from rectune.rankers.allmrec.llm_training import (
 )
 from rectune.rankers.allmrec.projections import Projections
 from rectune.rankers.allmrec.prompt import TITLE_TOKENS, PromptWriter
-from rectune.rankers.allmrec.soft_inputs import SoftInputs
+from rectune.rankers.allmrec.soft_inputs import ItemSpace, SoftInputs
 from rectune.rankers.allmrec.train_cases import TrainCases, draw_cases
 from rectune.rankers.base import Ranker
 from rectune.rankers.domain_data import DomainData
@@ -115,8 +115,9 @@ class SoftRanker(Ranker):
             say(f"  {self.name}: nobody liked two items, so nothing is trained")
             return self
         cases = draw_cases(data.likes, given["cases"], self.seed)
-        states = torch.from_numpy(items.joint.user_states([case.history for case in cases.train[:_STATES]]))
-        vectors = torch.from_numpy(items.joint.vectors(list(self.item_ids)))
+        space = self.space
+        states = torch.from_numpy(space.user_states([case.history for case in cases.train[:_STATES]]))
+        vectors = torch.from_numpy(space.vectors(list(self.item_ids)))
         model = self.language_model
         sizes = Sizes(states.shape[1], vectors.shape[1], model.width, model.state_width)
         self.module, self._sizes = self.new_module(sizes, model.norm), sizes
@@ -141,6 +142,11 @@ class SoftRanker(Ranker):
         """Stage 1 where something was trained."""
         assert self.items.joint is not None
         return self.items.joint
+
+    @property
+    def space(self) -> ItemSpace:
+        """What stands for items and users in prompts: the joint space, unless a subclass takes another."""
+        return self.joint
 
     @cached_property
     def language_model(self) -> FrozenLanguageModel:
@@ -167,7 +173,7 @@ class SoftRanker(Ranker):
     def inputs(self) -> SoftInputs:
         """Puts vectors into prompts."""
         module = self.module.to(self.language_model.device)
-        return SoftInputs(self.language_model, self.joint, module.projections, module.out)
+        return SoftInputs(self.language_model, self.space, module.projections, module.out)
 
     def of_items(self, data: DomainData) -> Self | None:
         """The same for another catalogue, whose new items are known by title and text alone.

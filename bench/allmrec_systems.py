@@ -1,0 +1,196 @@
+"""The systems of `bench.allmrec_llm`: A-LLMRec, the baselines of its paper, and rivals without a language
+model; each fitted once and kept in a folder.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from bench.allmrec_data import Ask
+from rectune.rankers.allmrec.items_ranker import AllmrecItems
+from rectune.rankers.allmrec.llmsrec import LlmSRec
+from rectune.rankers.allmrec.mlp_llm import MlpLlm
+from rectune.rankers.allmrec.ranker import AllmRec
+from rectune.rankers.allmrec.soft_ranker import SoftRanker
+from rectune.rankers.allmrec.tallrec import TallRec
+from rectune.rankers.als import Als
+from rectune.rankers.base import CandidateScorer, Ranker
+from rectune.rankers.baselines import EmbeddingBest
+from rectune.rankers.domain_data import DomainData
+from rectune.rankers.ease import Ease
+from rectune.rankers.fusion import Fused
+from rectune.rankers.popularity import Popularity
+from rectune.rankers.saved import is_saved
+from rectune.rankers.sequential.sasrec import SasRec, SasRecText
+
+ALONE = "language model alone"
+_TOTALS: Mapping[str, Callable[[Sequence[float]], float]] = {"sum": np.sum, "mean": np.mean}
+
+R = TypeVar("R", bound=Ranker)
+S = TypeVar("S", bound=SoftRanker)
+Scores = Mapping[str, Sequence[float]]
+
+
+@dataclass(frozen=True)
+class System:
+    """What scores the candidates of an ask, in one way or several.
+
+    Attributes:
+        name: of the file that its ranks are kept in.
+        scores: row of the table -> a score for each candidate.
+    """
+
+    name: str
+    scores: Callable[[Ask], Scores]
+
+
+@dataclass(frozen=True)
+class SystemOptions:
+    """How the systems are trained.
+
+    Attributes:
+        model: the language model.
+        cases, epochs: of each training of it.
+        sasrec_epochs: at most, of the recommenders.
+        llmsrec: whether that ranker is measured too.
+    """
+
+    model: str = "embedded"
+    cases: int = 1000
+    epochs: int = 1
+    sasrec_epochs: int = 60
+    llmsrec: bool = False
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """All rankers, fitted on one dataset."""
+
+    popularity: Popularity
+    ease: Ease
+    als: Als
+    embedding: EmbeddingBest
+    sasrec: SasRec
+    sasrec_text: SasRecText
+    items: AllmrecItems
+    allmrec: AllmRec
+    mlp_llm: MlpLlm
+    tallrec: TallRec
+    llmsrec: LlmSRec | None
+
+
+def fitted(folder: Path, kind: type[R], fit: Callable[[], R]) -> R:
+    """What is in the folder; else it is fitted and saved there."""
+    if is_saved(folder):
+        return kind.load(folder)
+    begun = time.process_time()
+    ranker = fit()
+    ranker.save(folder)
+    print(f"{kind.name}: fitted in {time.process_time() - begun:.0f} processor s", flush=True)
+    return ranker
+
+
+def fit_all(data: DomainData, place: Path, options: SystemOptions) -> Fitted:
+    """Fit what is not in the folder yet; what was cut short goes on."""
+    epochs = {"epochs": options.sasrec_epochs}
+
+    def plain(kind: type[R], **given: int) -> R:
+        return fitted(place / kind.name, kind, lambda: kind(**given).fit(data))
+
+    sasrec = plain(SasRec, **epochs)
+    items = fitted(place / "allmrec_items", AllmrecItems, lambda: AllmrecItems().fit_beside(sasrec, data))
+    how = {"model": options.model, "cases": options.cases, "epochs": options.epochs}
+    language = place / "-".join(map(str, how.values())).replace("/", "_")
+
+    def soft(kind: type[S]) -> S:
+        def fit() -> S:
+            ranker = kind(**how)  # type: ignore[arg-type]
+            ranker.checkpoint = language / f"{kind.name}.training"
+            ranker.fit_beside(items, data)
+            _say(ranker)
+            return ranker
+
+        return fitted(language / kind.name, kind, fit)
+
+    def yes_no() -> TallRec:
+        ranker = TallRec(**how)  # type: ignore[arg-type]
+        ranker.checkpoint = language / "tallrec.training"
+        ranker.fit(data)
+        _say(ranker)
+        return ranker
+
+    return Fitted(
+        plain(Popularity), plain(Ease), plain(Als), plain(EmbeddingBest), sasrec,
+        plain(SasRecText, **epochs), items, soft(AllmRec), soft(MlpLlm),
+        fitted(language / "tallrec", TallRec, yes_no), soft(LlmSRec) if options.llmsrec else None,
+    )  # fmt: skip
+
+
+def _say(ranker: SoftRanker | TallRec) -> None:
+    record = {name: value for name, value in asdict(ranker.record).items() if name != "digest"}
+    print(f"{ranker.name}: {record}", flush=True)
+
+
+def systems_of(found: Fitted) -> list[System]:
+    """All systems, the cheap ones first."""
+    by_text = AllmrecItems(by="text").of(found.items.joint) if found.items.joint is not None else found.items
+    both = Fused("als + embedding", found.als, found.embedding, 0.5)
+    rivals: list[CandidateScorer] = [
+        found.popularity, found.ease, found.als, found.embedding, both, found.sasrec, found.sasrec_text
+    ]  # fmt: skip
+    return [
+        *(_scored(ranker.name, ranker) for ranker in rivals),
+        _scored("allmrec_items", found.items),
+        _scored("allmrec_items, text", by_text),
+        *_read(found.allmrec, found.tallrec, found.llmsrec),
+        _titled("allmrec", found.allmrec),
+        _titled("mlp_llm", found.mlp_llm),
+    ]
+
+
+def foreign_systems(found: Fitted, data: DomainData) -> list[System]:
+    """Those of them that can rank a catalogue that they were not fitted on, by its texts."""
+    embedding = EmbeddingBest().fit(data)
+    items, sasrec_text = found.items.of_items(data), found.sasrec_text.of_items(data)
+    allmrec = found.allmrec.of_items(data)
+    llmsrec = found.llmsrec.of_items(data) if found.llmsrec else None
+    rivals: list[tuple[str, CandidateScorer]] = [(embedding.name, embedding)]
+    if sasrec_text is not None:
+        rivals.append((sasrec_text.name, sasrec_text))
+    if items is not None:
+        rivals.append(("allmrec_items, text", items))
+    read = _read(allmrec, found.tallrec.of_items(data), llmsrec) if allmrec is not None else []
+    return [*(_scored(name, ranker) for name, ranker in rivals), *read]
+
+
+def _read(allmrec: AllmRec, tallrec: TallRec, llmsrec: LlmSRec | None) -> list[System]:
+    """What reads titles, and may be given new items."""
+    found = [
+        _titled(ALONE, allmrec, vectors=False),
+        _scored("tallrec", tallrec),
+        _titled("allmrec, text", allmrec.reading("text")),
+    ]
+    return [*found, _scored("llmsrec", llmsrec)] if llmsrec else found
+
+
+def _scored(name: str, ranker: CandidateScorer) -> System:
+    def scores(ask: Ask) -> Scores:
+        return {name: ranker.score([ask.history], [ask.candidates])[0].tolist()}
+
+    return System(name, scores)
+
+
+def _titled(name: str, ranker: AllmRec, vectors: bool = True) -> System:
+    """By the sum and by the mean of the log-probabilities of a title's tokens."""
+
+    def scores(ask: Ask) -> Scores:
+        logs = ranker.title_logs(ask.history, ask.candidates, vectors=vectors)
+        return {f"{name}, {how}": [float(total(row)) for row in logs] for how, total in _TOTALS.items()}
+
+    return System(name, scores)
