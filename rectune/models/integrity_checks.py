@@ -49,6 +49,18 @@ def base_digest(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
+def whole_digest(module: nn.Module) -> str:
+    """A hash of the bytes of all weights and buffers."""
+    import torch
+
+    digest = hashlib.blake2b(digest_size=16)
+    for name, value in sorted(module.state_dict().items()):
+        data = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+        digest.update(name.encode())
+        digest.update(data.numpy())
+    return digest.hexdigest()
+
+
 def changed_share(before: Values, after: Values) -> float:
     """The share of the adapter's elements that training changed, in [0, 1].
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cached_property, lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from rectune.core.errors import UserError
 from rectune.core.settings import ModelsConfig
+from rectune.models.integrity_checks import whole_digest
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -103,12 +103,7 @@ class FrozenLanguageModel:
 
     def digest(self) -> str:
         """A hash of the bytes of all weights and buffers."""
-        digest = hashlib.blake2b(digest_size=16)
-        for name, value in sorted(self.model.state_dict().items()):
-            data = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-            digest.update(name.encode())
-            digest.update(data.numpy())
-        return digest.hexdigest()
+        return whole_digest(self.model)
 
 
 def _slides(config: object) -> bool:
@@ -118,7 +113,7 @@ def _slides(config: object) -> bool:
 
 @lru_cache(maxsize=1)
 def open_language_model(
-    reference: str, load_in_4bit: bool = False, compute_dtype: ComputeType = "auto"
+    reference: str, load_in_4bit: bool = False, compute_dtype: ComputeType = "auto", adapter: str = ""
 ) -> FrozenLanguageModel:
     """The model that a reference names, frozen; the last one opened is kept, so rankers share it.
 
@@ -126,11 +121,12 @@ def open_language_model(
         reference: as `models.base` of a recipe: `embedded`, `tiny`, a folder, a GGUF file, or a Hub id.
         load_in_4bit, compute_dtype: as in the section `models`; weights that are not quantised have this
             type too.
+        adapter: the folder of a LoRA adapter that it bears; none without it.
 
     Raises:
         UserError: there is no such model, or it cannot be loaded.
     """
-    from rectune.models.loading import load_for_training, load_tokenizer
+    from rectune.models.loading import load_for_training, load_tokenizer, open_adapter
     from rectune.models.prepare import make_checkpoint
     from rectune.models.reference import locate
 
@@ -143,6 +139,8 @@ def open_language_model(
             make_checkpoint(found, folder)
         tokenizer = load_tokenizer(folder)
         model = load_for_training(folder, models)
+    if adapter:
+        model = open_adapter(model, Path(adapter), trainable=False).get_base_model()
     if torch.cuda.is_available() and not load_in_4bit:
         model.to("cuda")
     return FrozenLanguageModel(model, tokenizer, found.name)
