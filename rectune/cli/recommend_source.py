@@ -40,7 +40,7 @@ class CatalogueSource:
         return load_recipe(self.recipe or _DEFAULT, changed).retrieval
 
     def fitted(self, data: Path) -> Path | None:
-        """The folder of the choice on the data of the recipe: see `rectune.recommender.run_results.fit_of`."""
+        """The folder of the choice on this data: see `rectune.recommender.run_results.fit_of`."""
         from rectune.core.recipe import load_recipe
         from rectune.recommender.run_results import fit_of
 
