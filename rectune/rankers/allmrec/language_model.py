@@ -13,6 +13,8 @@ from torch import Tensor
 from rectune.core.errors import UserError
 from rectune.core.settings import ModelsConfig
 from rectune.models.integrity_checks import whole_digest
+from rectune.models.prepare import WANTED, hub_folder
+from rectune.models.reference import ModelReference, locate
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -128,14 +130,13 @@ def open_language_model(
     """
     from rectune.models.loading import load_for_training, load_tokenizer, open_adapter
     from rectune.models.prepare import make_checkpoint
-    from rectune.models.reference import locate
 
     found = locate(reference)
+    there = _hub_checkpoint(found) if found.kind == "hub" else found.path if found.kind == "folder" else None
     models = ModelsConfig(base=reference, load_in_4bit=load_in_4bit, compute_dtype=compute_dtype)
     with TemporaryDirectory() as place:
-        folder = found.path if found.kind == "folder" else Path(place) / "checkpoint"
-        assert folder is not None  # a folder has a path
-        if found.kind != "folder":
+        folder = there or Path(place) / "checkpoint"
+        if there is None:
             make_checkpoint(found, folder)
         tokenizer = load_tokenizer(folder)
         model = load_for_training(folder, models)
@@ -144,3 +145,9 @@ def open_language_model(
     if torch.cuda.is_available() and not load_in_4bit:
         model.to("cuda")
     return FrozenLanguageModel(model, tokenizer, found.name)
+
+
+def _hub_checkpoint(reference: ModelReference) -> Path:
+    """The files of a Hub model as they are: it need not be a chat model, and older ones are in .bin files."""
+    folder = hub_folder(reference)
+    return folder if any(folder.glob("*.safetensors")) else hub_folder(reference, (*WANTED, "*.bin"))
