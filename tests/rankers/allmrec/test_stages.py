@@ -6,14 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from rectune.core.artifacts import MANIFEST
+from rectune.core.catalogue import load_catalogue
 from rectune.core.errors import UserError
 from rectune.core.figures.allmrec import AllmrecItemsFigures, AllmrecLlmFigures
 from rectune.core.figures.fit import HISTORY_LENGTHS
+from rectune.evaluation.systems import EvalContext
 from rectune.rankers.allmrec import items_stage, llm_stage
 from rectune.rankers.allmrec.items_ranker import AllmrecItems
 from rectune.rankers.chosen import ChosenRanker
 from rectune.rankers.stage import choice_folder, chosen_path
+from rectune.recommender.run_results import fit_of
 from rectune.retrieval.index import open_index
+from tests.core.filled import write_stage
 from tests.rankers.allmrec.stage_world import ITEMS, LIKES, USERS, recipe, write_stages
 
 BOTH = "allmrec.forms=[llmsrec, allmrec]"
@@ -74,7 +79,7 @@ def test_a_loss_of_stage_1_can_be_switched_off(inputs: dict[str, Path], items: A
 def test_what_surely_ranks_better_ranks_and_all_else_stays(inputs: dict[str, Path], llm: AllmrecLlmFigures):
     before, after = (chosen_path(inputs[stage], "movies") for stage in ("fit", "allmrec_llm"))
     was, now = ChosenRanker.load(before), ChosenRanker.load(after)
-    assert list(now.rankers) == ["popularity", "allmrec_items", "llmsrec", "allmrec"]
+    assert list(now.rankers) == ["popularity", "bm25", "allmrec_items", "llmsrec", "allmrec"]
     histories = llm.domains["movies"].histories
     assert not histories["0"].taken and histories["5+"].taken  # who comes with nothing cannot be known
     for length in HISTORY_LENGTHS:
@@ -133,3 +138,24 @@ def test_without_validation_users_nothing_is_taken(inputs: dict[str, Path], llm:
 def test_a_domain_that_is_not_there_is_refused(inputs: dict[str, Path]):
     with pytest.raises(UserError, match="no domain music"):
         items_stage.run(recipe("allmrec.domains=[music]"), inputs, made(inputs, "allmrec_items", "none"))
+
+
+def test_evaluation_and_services_read_the_last_choice(inputs: dict[str, Path], llm: AllmrecLlmFigures):
+    catalogue = load_catalogue(inputs["data"] / "items.parquet")
+    write_stage(inputs["allmrec_llm"], llm, inputs={"data": "key", "fit": "key"})
+    (inputs["fit"] / MANIFEST).write_text('{"inputs": {"data": "key"}}')
+    asked = EvalContext(recipe(), inputs, catalogue, [])
+    assert asked.added("movies") == ["allmrec_items", "llmsrec", "allmrec"] and asked.added("books") == []
+    assert (
+        asked.fitted("movies").choice.histories["5+"].chosen == llm.domains["movies"].histories["5+"].chosen
+    )
+    without = EvalContext(recipe(), {n: f for n, f in inputs.items() if n != "allmrec_llm"}, catalogue, [])
+    assert without.added("movies") == [] and list(without.fitted("movies").rankers) == ["popularity", "bm25"]
+
+    def find(stage: str) -> Path:
+        return inputs[stage]
+
+    assert fit_of(inputs["data"], find) == inputs["fit"]
+    assert fit_of(inputs["data"], find, allmrec=True) == inputs["allmrec_llm"]
+    (inputs["allmrec_llm"] / MANIFEST).write_text('{"inputs": {"data": "key", "fit": "another"}}')
+    assert fit_of(inputs["data"], find, allmrec=True) == inputs["fit"]
