@@ -11,7 +11,7 @@ SETUP_TESTS := scripts/setup_tests.sh
 READY_TESTS := $(VENV)/ready-tests-$(STATE)-$(shell cat $(SETUP_TESTS) | sha256sum | cut -c1-8)
 # Each stage is a process of its own: without byte code it would compile PyTorch at every start.
 unexport PYTHONDONTWRITEBYTECODE
-STAGES := data base queries fit rationales filter sft candidates tag dpo export rerank recommend eval report
+STAGES := data base queries fit allmrec_items rationales filter sft allmrec_llm candidates tag dpo export rerank recommend eval report
 
 .PHONY: help setup setup-tests demo docs plan doctor test test-all lint push clean samples zero-shot \
 	bench-data bench-generation bench-headlines bench-index bench-generation-cache bench-estimate \

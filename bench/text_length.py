@@ -119,8 +119,9 @@ def main() -> None:
     given = parser.parse_args()
     if given.one:
         what, *numbers = given.one
-        function = {"embedded": embedded, "trained": trained}[what]
-        print(json.dumps(function(*map(int, numbers))))
+        *counts, cut = map(int, numbers)
+        found = embedded(*counts, bool(cut)) if what == "embedded" else trained(*counts, bool(cut))
+        print(json.dumps(found))
         return
     print(table(LENGTHS, given.items).to_markdown(), end="\n\n")
     print(prompts_table((4, 16, 64)).to_markdown())

@@ -39,6 +39,14 @@ class CatalogueSource:
         changed += [f"retrieval.top={self.top}"] * bool(self.top)
         return load_recipe(self.recipe or _DEFAULT, changed).retrieval
 
+    def fitted(self, data: Path) -> Path | None:
+        """The folder of the choice on this data: see `rectune.recommender.run_results.fit_of`."""
+        from rectune.core.recipe import load_recipe
+        from rectune.recommender.run_results import fit_of
+
+        switched_on = load_recipe(self.recipe or _DEFAULT, self.overrides).allmrec.enabled
+        return fit_of(data, self.finished, switched_on)
+
     def finished(self, stage: str) -> Path:
         """The folder of a finished stage of the recipe.
 
@@ -62,12 +70,10 @@ class CatalogueSource:
 
     def identity(self) -> tuple[object, ...]:
         """What answers depend on beside requests: the options, the data, and what was fitted on it."""
-        from rectune.recommender.run_results import fit_of
-
         if self.catalogue:
             return (self,)
         data = self.finished("data")
-        fitted = fit_of(data, lambda: self.finished("fit"))
+        fitted = self.fitted(data)
         reranked = self._finished_name("rerank") if fitted and not self.model else ""
         return self, data.name, fitted.name if fitted else "", reranked
 
@@ -88,7 +94,7 @@ def recommender_of(source: CatalogueSource, config: RetrievalConfig) -> tuple[Re
     from rectune.core.types import content_id
     from rectune.recommender.build import verdict_for
     from rectune.recommender.recommender import Recommender
-    from rectune.recommender.run_results import fit_of, from_folder, rerank_of
+    from rectune.recommender.run_results import from_folder, rerank_of
     from rectune.recommender.tables import items_of
     from rectune.retrieval.embedding import embedder_identity
 
@@ -110,7 +116,7 @@ def recommender_of(source: CatalogueSource, config: RetrievalConfig) -> tuple[Re
         )  # fmt: skip
         return found, said
     data = source.finished("data")
-    fitted = fit_of(data, lambda: source.finished("fit"))
+    fitted = source.fitted(data)
     beside = None if source.model else rerank_of(fitted, model, lambda: source.finished("rerank"))
     answers = from_folder(data, source.domain, ranker, model, config, source.runs, fitted, beside)
     return Recommender.of(answers), said

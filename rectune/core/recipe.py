@@ -35,6 +35,7 @@ class Recipe(BaseModel):
     candidates: settings.CandidatesConfig
     align: settings.AlignConfig
     fit: settings.FitConfig
+    allmrec: settings.AllmrecConfig
     rerank: settings.RerankConfig
     retrieval: settings.RetrievalConfig
     evaluate: settings.EvaluateConfig

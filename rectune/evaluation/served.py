@@ -27,6 +27,7 @@ from rectune.evaluation.systems import EvalContext
 from rectune.rankers.base import Ranker
 from rectune.rankers.chosen import ChosenRanker
 from rectune.rankers.eval_cases import EvalCase, by_domain
+from rectune.rankers.stage import choice_folder
 from rectune.recommender.answering import CatalogueAnswers
 from rectune.recommender.generative import GenerativeRecommender
 from rectune.recommender.model_ranking import measured_model_ranking
@@ -157,7 +158,7 @@ def _recommender(domain: str, chosen: ChosenRanker, eval_context: EvalContext) -
     beside = measured_model_ranking(inputs["rerank"], domain, items, model)
     if beside is None:
         return CatalogueAnswers(items, chosen)
-    grounding = Grounding(items, open_index(inputs["fit"] / "index"))
+    grounding = Grounding(items, open_index(choice_folder(inputs) / "index"))
     settings, written = eval_context.config.retrieval, generation_cache_path(inputs["rerank"])
     generative = GenerativeRecommender(model, grounding, settings, written, eval_context.generate)
     return CatalogueAnswers(items, chosen, generative, lambda: grounding, model_ranking=beside)

@@ -25,9 +25,17 @@ from rectune.evaluation.protocol import ranked, summarise
 from rectune.evaluation.ranking_tasks import CandidateSampler, further_tasks, order_tasks, own_tasks
 from rectune.evaluation.sample_answers import answer_samples, choose
 from rectune.evaluation.served import measure_served
-from rectune.evaluation.systems import EvalContext, models, rankers, scored, tasks_by_domain
+from rectune.evaluation.systems import (
+    JOINT_ITEMS,
+    EvalContext,
+    models,
+    rankers,
+    scored,
+    tasks_by_domain,
+)
 from rectune.evaluation.user_groups import by_history_length
 from rectune.rankers.eval_cases import EvalCase, read_test_cases
+from rectune.rankers.stage import choice_folder
 from rectune.retrieval.grounding import Grounding
 from rectune.retrieval.index import open_index
 
@@ -51,7 +59,7 @@ def evaluate(eval_context: EvalContext, out: Path) -> EvalFigures:
     measure_served(tests, eval_context, out)
     measured = measure(tests, eval_context, out)
     prompts = read_rows(inputs["queries"] / "prompts.parquet", Prompt)
-    index = open_index(inputs["fit"] / "index")
+    index = open_index(choice_folder(inputs) / "index")
     grounding = Grounding(list(eval_context.catalogue.items.values()), index)
     answers = compare_answers(prompts, eval_context, grounding, out)
     metrics = measured.model_copy(update={"answers": answers})
@@ -94,18 +102,22 @@ def measure(tests: Sequence[EvalCase], eval_context: EvalContext, out: Path) -> 
 def rank_baselines(
     tests: Sequence[EvalCase], pools: CandidateSampler, eval_context: EvalContext
 ) -> list[Ranking]:
-    """What every system that is no language model makes of every trial."""
+    """What every ranker makes of every trial; one through which a language model reads, of those of
+    `evaluate.model_cases`.
+    """
     config = eval_context.config.evaluate
     rankings: list[Ranking] = []
-    names = rankers(config)
+    names, read = rankers(config), eval_context.read_by_models
+    few = {test.prompt.id for test in model_cases(tests, config.model_cases)} if read else set()
     with progress("ranking: baselines", 0, "trials") as advance:
         for batch in (own_tasks(tests), *further_tasks(tests, pools, config)):
             for domain, group in tasks_by_domain(batch).items():
-                for name in names:
-                    pairs = scored(eval_context.ranker(name, domain), group)
+                for name in dict.fromkeys((*names, *eval_context.added(domain))):
+                    some = [task for task in group if name not in read or task.test.prompt.id in few]
+                    pairs = scored(eval_context.ranker(name, domain), some)
                     rankings += [ranked(task, name, scores) for task, scores in pairs]
                 advance(len(group))
-    order = {name: place for place, name in enumerate(names)}
+    order = {name: at for at, name in enumerate(dict.fromkeys((*names, JOINT_ITEMS, *read)))}
     return sorted(rankings, key=lambda row: order[row.system])
 
 

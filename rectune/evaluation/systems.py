@@ -7,9 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from rectune.core.catalogue import Catalogue
+from rectune.core.figures.allmrec import AllmrecLlmFigures
+from rectune.core.figures.read_records import read_figures
 from rectune.core.recipe import Recipe
 from rectune.core.settings import EngineConfig, EvaluateConfig, SamplingConfig
 from rectune.core.types import Case, Provenance, grouped
@@ -20,12 +23,14 @@ from rectune.rankers.base import CandidateScorer, Ranker, Scores, fit_ranker
 from rectune.rankers.chosen import ChosenRanker
 from rectune.rankers.domain_data import DomainData, TrainLikes, train_likes
 from rectune.rankers.likelihood import Scorer
-from rectune.rankers.stage import chosen_path
+from rectune.rankers.stage import choice_folder, chosen_path
 
 # The system that is a language model -> the stage whose model.gguf it is, before and after tuning.
 MODELS: dict[str, str] = {"base": "base", "sft": "candidates", "dpo": "export"}
 
 LIKELIHOOD = "likelihood"  # the way that every language model is ranked in; its system bears the model's name
+JOINT_ITEMS = "allmrec_items"  # the ranker of A-LLMRec's stage 1
+
 WRITING = ("parsed", "retrieved", "listed")  # the ways for which the model must write
 
 
@@ -83,14 +88,28 @@ class EvalContext:
         return self._rankers[name, domain]
 
     def fitted(self, domain: str) -> ChosenRanker | None:
-        """What the stage `fit` chose for a domain, with every ranker that it fitted; None where it is no
-        input.
+        """What was chosen for a domain, with every ranker that was fitted; None where the stage `fit` is no
+        input. See `choice_folder`.
         """
         if "fit" not in self.inputs:
             return None
         if domain not in self._fitted:
-            self._fitted[domain] = ChosenRanker.load(chosen_path(self.inputs["fit"], domain))
+            self._fitted[domain] = ChosenRanker.load(chosen_path(choice_folder(self.inputs), domain))
         return self._fitted[domain]
+
+    @cached_property
+    def read_by_models(self) -> tuple[str, ...]:
+        """The rankers through which A-LLMRec's language model ranks, where the recipe switches it on."""
+        if "allmrec_llm" not in self.inputs:
+            return ()
+        found = read_figures(AllmrecLlmFigures, self.inputs["allmrec_llm"]).domains.values()
+        return tuple(dict.fromkeys(name for domain in found for name in domain.trained))
+
+    def added(self, domain: str) -> list[str]:
+        """The rankers that A-LLMRec's stages added to a domain; they are systems without being named."""
+        fitted = self.fitted(domain)
+        names = [JOINT_ITEMS, *self.read_by_models] if self.read_by_models and fitted else []
+        return [name for name in names if fitted and name in fitted.rankers]
 
     def likes(self, domain: str) -> TrainLikes:
         """What train users of a domain liked."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,6 +30,79 @@ def join_processes(zero: int) -> None:
     if zero and "RANK" not in os.environ:
         alone = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1"}
         os.environ.update(alone | {"MASTER_PORT": str(_free_port())})
+
+
+def join_group() -> None:
+    """Join the processes for a training loop of our own, each with the accelerator of its local number.
+
+    Nothing is done by a process alone, and where they are joined already.
+    """
+    import torch
+    import torch.distributed as distributed
+
+    if process_count() == 1 or distributed.is_initialized():
+        return
+    on_gpu = torch.cuda.is_available()
+    if on_gpu:
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    distributed.init_process_group("nccl" if on_gpu else "gloo")
+
+
+def own_part(rows: Sequence[Row]) -> Sequence[Row]:
+    """This process's part of some rows: every n-th of them, n the number of processes; perhaps none."""
+    return rows[rank() :: process_count()]
+
+
+def sum_of_all(own: torch.Tensor) -> torch.Tensor:
+    """The sum of all processes' tensors; gradients reach the own one alone. All processes must call it."""
+    if process_count() == 1:
+        return own
+    import torch.distributed as distributed
+
+    every = own.detach().clone()
+    distributed.all_reduce(every)
+    return every + (own - own.detach())
+
+
+def rows_of_all(own: torch.Tensor, count: int) -> torch.Tensor:
+    """[count, d] what all processes made of their `own_part`, in the order of the whole.
+
+    Gradients reach the own rows alone. All processes must call it.
+    """
+    if process_count() == 1:
+        return own
+    import torch
+    import torch.distributed as distributed
+
+    longest = -(-count // process_count())
+    mine = own.new_zeros(longest, *own.shape[1:])
+    mine[: len(own)] = own.detach()
+    parts = [torch.empty_like(mine) for _ in range(process_count())]
+    distributed.all_gather(parts, mine)
+    found = own.new_zeros(count, *own.shape[1:])
+    for number, part in enumerate(parts):
+        rows = own if number == rank() else part
+        found[number :: process_count()] = rows[: len(range(number, count, process_count()))]
+    return found
+
+
+def shared_value(value: torch.Tensor) -> torch.Tensor:
+    """The same value, computed by every process, of whose gradient each has its share of the whole."""
+    share = 1.0 / process_count()
+    return share * value + (1.0 - share) * value.detach()
+
+
+def sum_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
+    """Let every process have the sum of all processes' gradients. All processes must call it."""
+    if process_count() == 1:
+        return
+    import torch
+    import torch.distributed as distributed
+
+    for parameter in parameters:
+        if parameter.grad is None:  # nothing of this process's part went through it
+            parameter.grad = torch.zeros_like(parameter)
+        distributed.all_reduce(parameter.grad)
 
 
 def _free_port() -> int:

@@ -49,6 +49,21 @@ def base_digest(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
+def frozen_digest(module: nn.Module) -> str:
+    """A hash of the bytes of all weights and buffers, but for weights that are being trained."""
+    import torch
+
+    digest = hashlib.blake2b(digest_size=16)
+    trained = {name for name, value in module.named_parameters() if value.requires_grad}
+    for name, value in sorted(module.state_dict().items()):
+        if name in trained:
+            continue
+        data = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+        digest.update(name.encode())
+        digest.update(data.numpy())
+    return digest.hexdigest()
+
+
 def changed_share(before: Values, after: Values) -> float:
     """The share of the adapter's elements that training changed, in [0, 1].
 

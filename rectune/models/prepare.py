@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,15 +113,24 @@ def _from_folder(reference: ModelReference, into: Path) -> None:
 
 
 def _from_hub(reference: ModelReference, into: Path) -> None:
+    link_checkpoint(hub_folder(reference), into)
+
+
+def hub_folder(reference: ModelReference, wanted: Sequence[str] = WANTED) -> Path:
+    """The folder of the Hub's cache with the files of a model, which are fetched if they are not there.
+
+    Raises:
+        UserError: they cannot be had.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
     name, _, revision = reference.name.partition("@")
     try:
-        folder = snapshot_download(name, revision=revision or None, allow_patterns=list(WANTED))
+        folder = snapshot_download(name, revision=revision or None, allow_patterns=list(wanted))
     except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as problem:
         raise hub_error(reference.name, problem) from None
-    link_checkpoint(Path(folder), into)
+    return Path(folder)
 
 
 def link_checkpoint(source: Path, into: Path) -> None:

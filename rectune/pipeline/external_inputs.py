@@ -69,6 +69,15 @@ def world_size_of(section: str) -> Callable[[Recipe, ArtifactStore, Mapping[str,
     return world_size
 
 
+def language_model(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dict[str, str]:
+    """The number of processes, the embedder, and the digest of a language model that no stage makes."""
+    from rectune.models.reference import locate
+
+    found = embedder(recipe, store, inputs) | world_size_of("allmrec")(recipe, store, inputs)
+    model = recipe.allmrec.model
+    return found if model in ("base", "sft") else found | {"model": locate(model).digest()}
+
+
 def push_settings(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dict[str, str]:
     """Repository and artifacts of a push: part of no other stage's key."""
     wanted = ("repo", "private", "dry_run", "licence", "artifacts", "exclude_ids")

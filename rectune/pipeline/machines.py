@@ -6,7 +6,7 @@ import socket
 from dataclasses import dataclass
 
 from rectune.core.errors import UserError
-from rectune.core.settings import TrainingConfig
+from rectune.core.settings import AllmrecConfig, TrainingConfig
 
 LOG = "run.log"  # of a stage, below its folder
 
@@ -31,7 +31,7 @@ class ProcessGroup:
 ALONE = ProcessGroup()
 
 
-def process_group_of(settings: TrainingConfig) -> ProcessGroup:
+def process_group_of(settings: TrainingConfig | AllmrecConfig) -> ProcessGroup:
     """The processes of a training section."""
     return ProcessGroup(settings.processes, settings.machines, settings.endpoint)
 

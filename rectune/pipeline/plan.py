@@ -46,7 +46,7 @@ class PlannedStage:
 def make_plan(recipe: Recipe, store: ArtifactStore, last: str) -> list[PlannedStage]:
     """The steps that lead to the stage `last`, each with its key and state."""
     steps: dict[str, PlannedStage] = {}
-    for stage in needed_for(last):
+    for stage in needed_for(last, recipe):
         steps[stage.name] = next_step(stage, recipe, store, steps)
     return list(steps.values())
 
@@ -55,27 +55,29 @@ def next_step(
     stage: Stage, recipe: Recipe, store: ArtifactStore, before: dict[str, PlannedStage]
 ) -> PlannedStage:
     """The planned state of one stage, given the steps of the stages before it."""
-    stuck = [name for name in stage.inputs if not before[name].key]
+    needed = stage.inputs_for(recipe)
+    stuck = [name for name in needed if not before[name].key]
     if stuck:
         return PlannedStage(stage, None, "blocked", f"{WAITS} {', '.join(stuck)}")
-    inputs = {name: before[name].key for name in stage.inputs}
+    inputs = {name: before[name].key for name in needed}
     try:
         outside = stage.outside(recipe, store, inputs)
     except UserError as missing:
         return PlannedStage(stage, None, "blocked", str(missing))
     cache_key = CacheKey(stage.name, stage.version, recipe.result_fields(stage.sections), inputs, outside)
-    return PlannedStage(stage, cache_key, *_state(stage, cache_key.key, store, before))
+    return PlannedStage(stage, cache_key, *_state(stage, cache_key, store, before))
 
 
 def _state(
-    stage: Stage, key: str, store: ArtifactStore, before: dict[str, PlannedStage]
+    stage: Stage, cache_key: CacheKey, store: ArtifactStore, before: dict[str, PlannedStage]
 ) -> tuple[State, str]:
+    key = cache_key.key
     if store.finished(stage.name, key):
         changes = "; ".join(_changes(stage, store.manifest(stage.name, key)))
         return "finished", f"since it was made: {changes}" if changes else ""
     if store.begun(stage.name, key):
         return "begun", "an interrupted attempt is there and goes on"
-    fresh = [name for name in stage.inputs if before[name].state != "finished"]
+    fresh = [name for name in cache_key.inputs if before[name].state != "finished"]
     if fresh:
         return "missing", f"{', '.join(fresh)} would be new"
     others = any(path.is_dir() for path in (store.root / stage.name).glob("*"))

@@ -65,4 +65,4 @@ def _made_with(recipe: Recipe, stage: str, key: str, store: ArtifactStore) -> bo
     settings = recipe.result_fields(row.sections)
     if CacheKey(stage, row.version, settings, inputs, outside).key != key:
         return False
-    return all(_made_with(recipe, name, inputs.get(name, ""), store) for name in row.inputs)
+    return all(_made_with(recipe, name, inputs.get(name, ""), store) for name in row.inputs_for(recipe))

@@ -50,7 +50,7 @@ def run_pipeline(order: RunOptions, store: ArtifactStore) -> dict[str, Path]:
         StageFailed: a stage crashed; its partial work is kept.
     """
     recipe = load_recipe(order.recipe, order.overrides)
-    stages = needed_for(order.last)
+    stages = needed_for(order.last, recipe)
     redo = _names_from(order.redo, [stage.name for stage in stages])
     name, steps = store.name_of(order.recipe), dict[str, PlannedStage]()
     for at, stage in enumerate(stages):

@@ -28,10 +28,29 @@ def _alone(recipe: Recipe) -> ProcessGroup:
     return ALONE
 
 
+def _no_more(recipe: Recipe) -> tuple[str, ...]:
+    return ()
+
+
+def _last_choice(recipe: Recipe) -> tuple[str, ...]:
+    """The stage that chooses after `fit`, where the recipe switches it on."""
+    return ("allmrec_llm",) if recipe.allmrec.enabled else ()
+
+
+def _both_of_allmrec(recipe: Recipe) -> tuple[str, ...]:
+    return ("allmrec_items", "allmrec_llm") if recipe.allmrec.enabled else ()
+
+
+def _language_model(recipe: Recipe) -> tuple[str, ...]:
+    """The stages that make the language model of A-LLMRec."""
+    return {"base": ("base",), "sft": ("base", "sft")}.get(recipe.allmrec.model, ())
+
+
 @dataclass(frozen=True)
 class Stage:
     """One row of the table. `process_group` gives the machines and processes of the stage, `modules` what it
-    imports of the extras (`rectune.core.extras`).
+    imports of the extras (`rectune.core.extras`), `conditional_inputs` the inputs that only some recipes
+    have.
     """
 
     name: str
@@ -43,6 +62,11 @@ class Stage:
     process_group: Callable[[Recipe], ProcessGroup] = _alone
     version: int = 1
     modules: tuple[str, ...] = ()
+    conditional_inputs: Callable[[Recipe], tuple[str, ...]] = _no_more
+
+    def inputs_for(self, recipe: Recipe | None) -> tuple[str, ...]:
+        """All inputs under this recipe; without one, those of every recipe."""
+        return (*self.inputs, *(self.conditional_inputs(recipe) if recipe else ()))
 
 
 _TRAINING = ("trl", "peft", "accelerate", "datasets")
@@ -106,6 +130,15 @@ STAGES: tuple[Stage, ...] = (
         modules=("lancedb", "sentence_transformers"),
     ),
     Stage(
+        "allmrec_items",
+        "rectune.rankers.allmrec.items_stage:run",
+        "A-LLMRec, stage 1: a space that items of a recommender and texts share; where switched on",
+        sections=("fit", "allmrec", "retrieval"),
+        inputs=("data", "fit"),
+        outside=external_inputs.embedder,
+        modules=("torch", "sentence_transformers"),
+    ),
+    Stage(
         "rationales",
         "rectune.datagen.rationales:run",
         "responses that tie history or query to the item really taken",
@@ -133,6 +166,17 @@ STAGES: tuple[Stage, ...] = (
         process_group=lambda recipe: process_group_of(recipe.train),
         version=4,
         modules=_TRAINING,
+    ),
+    Stage(
+        "allmrec_llm",
+        "rectune.rankers.allmrec.llm_stage:run",
+        "A-LLMRec, stage 2: a frozen language model reads that space; compared, and taken where it helps",
+        sections=("fit", "allmrec", "retrieval"),
+        inputs=("data", "fit", "allmrec_items"),
+        outside=external_inputs.language_model,
+        process_group=lambda recipe: process_group_of(recipe.allmrec),
+        modules=("torch", "transformers", "sentence_transformers"),
+        conditional_inputs=_language_model,
     ),
     Stage(
         "candidates",
@@ -179,6 +223,7 @@ STAGES: tuple[Stage, ...] = (
         inputs=("data", "queries", "fit", "candidates", "export"),
         version=2,
         modules=("lancedb", "sentence_transformers"),
+        conditional_inputs=_last_choice,
     ),
     Stage(
         "recommend",
@@ -188,6 +233,7 @@ STAGES: tuple[Stage, ...] = (
         inputs=("data", "queries", "fit", "export", "rerank"),
         version=7,
         modules=("lancedb", "sentence_transformers"),
+        conditional_inputs=_last_choice,
     ),
     Stage(
         "eval",
@@ -196,6 +242,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("evaluate", "retrieval"),
         inputs=("data", "queries", "fit", "base", "candidates", "export", "rerank", "recommend"),
         version=8,
+        conditional_inputs=_last_choice,
     ),
     Stage(
         "report",
@@ -220,6 +267,7 @@ STAGES: tuple[Stage, ...] = (
         ),
         version=4,
         modules=("matplotlib",),
+        conditional_inputs=_both_of_allmrec,
     ),
     Stage(
         "push",
@@ -261,11 +309,16 @@ def find_stage(name: str) -> Stage:
     return STAGES[names.index(name)]
 
 
-def needed_for(last: str) -> list[Stage]:
-    """The stages that lead to `last`, itself included, in the order of the table."""
+def needed_for(last: str, recipe: Recipe | None = None) -> list[Stage]:
+    """The stages that lead to `last`, itself included, in the order of the table.
+
+    Args:
+        last: its name.
+        recipe: the stages that it switches on are among them; without one, none of these is.
+    """
     wanted, waiting = set[str](), [find_stage(last).name]
     while waiting:
         name = waiting.pop()
         wanted.add(name)
-        waiting += [source for source in find_stage(name).inputs if source not in wanted]
+        waiting += [source for source in find_stage(name).inputs_for(recipe) if source not in wanted]
     return [stage for stage in STAGES if stage.name in wanted]

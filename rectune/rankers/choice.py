@@ -96,8 +96,7 @@ def choose(data: DomainData, options: ChoiceOptions) -> Chosen:
     hybrid of words and embedding ranks, which did best on foreign catalogues (docs/experiments.md).
     """
     names = _able(options.rankers, data)
-    wanted = as_many_as_fit(options.users, len(names) * len(data.items))
-    folds = [Fold(data, one, options.seed) for one in holdouts(data.likes, wanted, options.seed)]
+    folds = validation_folds(data, len(names), options.users, options.seed)
     say_costs(names, folds, data, options.cache)
     with muted():
         tuned: dict[str, Mapping[str, Any]] = {
@@ -122,6 +121,12 @@ def choose(data: DomainData, options: ChoiceOptions) -> Chosen:
     if options.asked:
         choice = choice.model_copy(update={"queries": _queries(choice, rankers, data, options)})
     return Chosen(choice, rankers)
+
+
+def validation_folds(data: DomainData, rankers: int, users: int, seed: int) -> list[Fold]:
+    """The holdouts that so many rankers are chosen on; the same for the same arguments."""
+    wanted = as_many_as_fit(users, rankers * len(data.items))
+    return [Fold(data, one, seed) for one in holdouts(data.likes, wanted, seed)]
 
 
 def history_scores(

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rectune.core.figures.allmrec import BesideChoice
 from rectune.core.figures.fit import RankerChoice, RankerWeights, ValidatedWeights
 from rectune.core.stats.metrics import UserBootstrap, hit_at, ndcg_at
 from rectune.rankers.base import RANKERS, Scores
 from rectune.rankers.holdout import target_ranks
-from rectune.rankers.weighting import standardised_rows, weighted_sum
+from rectune.rankers.weighting import standardised_rows, weighted, weighted_sum
 
 FEWEST = 10  # held-out users, below which nothing is chosen and the default ranks
+FEWEST_SURE = 30  # users, below which an interval proves nothing
 _ROUNDS = 2000  # of the bootstrap
 _PARTS = 5  # of the users: weights are judged on each part as the other parts chose them
 _LEARNING, _OTHERS = 3, 2  # rankers that are fused: the best that learn from likes, and of the others
@@ -109,6 +111,49 @@ def choose_weights(users: ScoredUsers, default: RankerWeights) -> RankerChoice:
         chosen=chosen.weights,
         cases=len(users.targets),
         tried=tuple(_validated(one, best, bootstrap) for one in order),
+    )
+
+
+def choose_beside(users: ScoredUsers, before: RankerWeights, new: Sequence[str]) -> BesideChoice:
+    """What ranks where new rankers stand beside what was chosen before.
+
+    Tried is every new ranker alone, and in steps of 0.1 beside what was chosen before. The best by NDCG@10 is
+    taken if it surely is better, on users whom it was not chosen on: the 95 % interval of the difference lies
+    above 0. What tells the target from 19 others less well than what was chosen before is left out.
+
+    Args:
+        users: held-out users with scores of all these rankers.
+        before: what was chosen.
+        new: the names of the new rankers.
+    """
+    own = _Tried(before, users.ranks(weighted(users.scores, before, users.learning, users.likes)))
+    count, least = len(own.ranks), own.first_of_twenty(users.items)
+    if count < FEWEST_SURE or not new:
+        return BesideChoice(
+            chosen=before, before=before, cases=count, tried=(), difference=None, interval=None
+        )
+    plain = {name: standardised_rows(scores).astype(np.float32) for name, scores in users.scores.items()}
+    found = list[_Tried]()
+    for name in new:
+        options = [
+            RankerWeights(weights=_with(before.weights, name, step), half_likes=before.half_likes)
+            for step in _STEPS
+        ]
+        found += [_Tried(_single(name), users.ranks(users.scores[name]))]
+        found += _best(users, plain, options, least)
+    able = [own, *(one for one in found if _hardly_worse(least, one.first_of_twenty(users.items)))]
+    best, bootstrap = max(able, key=lambda one: one.mean), resampled(count)
+    differences = ndcg_at(cross_fitted(np.stack([one.ranks for one in able])), 10) - own.gains
+    interval = bootstrap.interval(differences)
+    return BesideChoice(
+        chosen=best.weights if interval[0] > 0 else before,
+        before=before,
+        cases=count,
+        tried=tuple(
+            _validated(one, best, bootstrap) for one in sorted([own, *found], key=lambda one: -one.mean)
+        ),
+        difference=float(differences.mean()),
+        interval=interval,
     )
 
 

@@ -200,6 +200,15 @@ class ChosenRanker(CatalogueRanker):
         return cls().of(choice, rankers, _co_likes(saved))
 
 
+def ranker_names(folder: Path) -> list[str]:
+    """The names of the rankers in the folder of a choice.
+
+    Raises:
+        UserError: there is no choice, or it is damaged.
+    """
+    return list(load_saved(folder, ChosenRanker.name).parameters["rankers"])
+
+
 def load_co_likes(folder: Path) -> CoLikes:
     """The likes of train users alone, from the folder of a choice.
 

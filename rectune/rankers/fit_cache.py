@@ -18,6 +18,7 @@ from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.core.text.morphemes import segmenter
 from rectune.core.types import content_id
+from rectune.models.distributed import is_first
 from rectune.rankers.base import RANKERS, Ranker, fit_ranker, ranker_class
 from rectune.rankers.domain_data import DomainData, TrainLikes
 from rectune.rankers.latest_fit import LatestFit, digests
@@ -153,12 +154,32 @@ class FitCache:
         """Whether this ranker was fitted on this data in an earlier run."""
         return self._folder is not None and name in RANKERS and is_saved(self._place(name, parameters, data))
 
+    def kept(self, of: str, make: Callable[[Path], Ranker], kind: type[Ranker]) -> Ranker:
+        """A ranker that is made of other fitted ones: the one of this name, or the one that is made now.
+
+        Args:
+            of: a hash of all that it is made of.
+            make: makes it; is given the file for its checkpoint.
+            kind: its class.
+        """
+        assert self._folder is not None  # only what keeps rankers is asked
+        place = self._folder / content_id("ranker", _VERSION, kind.name, of)
+        if there := self._loaded(kind.name, place):
+            self.reused += 1
+            return there
+        self.made += 1
+        found = make(place.with_suffix(".checkpoint"))
+        if is_first():
+            shutil.rmtree(place, ignore_errors=True)
+            found.save(place)
+        return found
+
     def write(self, name: str, parameters: Mapping[str, Any], data: FittedData, folder: Path) -> None:
         """Put a ranker that was asked for into another folder, by hard links where the disk has them."""
         place = self._place(name, parameters, data)
         place = self._final.get(place, place)
         shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(place, folder, copy_function=_link)
+        copy_linked(place, folder)
 
     def _place(self, name: str, parameters: Mapping[str, Any], data: FittedData) -> Path:
         assert self._folder is not None  # only what keeps rankers is asked
@@ -189,6 +210,11 @@ class FitCache:
         np.save(partial, found)
         partial.replace(place)
         return found
+
+
+def copy_linked(source: Path, target: Path) -> None:
+    """Copy a folder, by hard links where the disk has them: nothing may be changed in place in either."""
+    shutil.copytree(source, target, copy_function=_link)
 
 
 def _link(source: str, target: str) -> None:

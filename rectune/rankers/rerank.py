@@ -14,13 +14,12 @@ from rectune.core.figures.rerank import MeasuredWeight
 from rectune.core.stats.metrics import ndcg_at
 from rectune.core.types import Item, Locale
 from rectune.rankers.base import ScoredItem, Scores
-from rectune.rankers.choose_weights import cross_fitted, resampled
+from rectune.rankers.choose_weights import FEWEST_SURE, cross_fitted, resampled
 from rectune.rankers.likelihood import Likelihood, RenderedPrompt, Scorer, history_prompts, without_history
 from rectune.rankers.weighting import standardised
 
 STEPS = tuple(step / 10 for step in range(1, 11))  # weights of the model that are tried
 PRIOR = 1.0  # how much of the likelihood without a history is taken off
-_FEWEST = 30  # users, below which a weight proves nothing
 
 # Histories and candidates -> the scores of each case's candidates, as `CandidateScorer.score`.
 ScoreTitles = Callable[[Sequence[Sequence[str]], Sequence[Sequence[str]]], list[Scores]]
@@ -162,7 +161,7 @@ def measured_weight(ranks: Sequence[NDArray[np.int64]], weights: Sequence[float]
     best = weights[int(gains.mean(axis=1).argmax())]
     differences = ndcg_at(cross_fitted(table), 10) - gains[0]
     interval: Interval = resampled(table.shape[1]).interval(differences)
-    sure = table.shape[1] >= _FEWEST and interval[0] > 0
+    sure = table.shape[1] >= FEWEST_SURE and interval[0] > 0
     return MeasuredWeight(
         weight=best if sure else 0.0, best=best, difference=float(differences.mean()), interval=interval
     )

@@ -70,8 +70,16 @@ def rankers_path(out: Path) -> Path:
     return out.resolve().parent.parent / "rankers"
 
 
+def choice_folder(inputs: Mapping[str, Path]) -> Path:
+    """The folder of the last stage that chose what ranks: an index, and a choice for each domain.
+
+    `allmrec_llm` where a recipe switches it on, else `fit`.
+    """
+    return inputs["allmrec_llm"] if "allmrec_llm" in inputs else inputs["fit"]
+
+
 def chosen_path(fitted: Path, domain: str) -> Path:
-    """The folder of a domain's choice in the stage's."""
+    """The folder of a domain's choice in that of the stage (see `choice_folder`)."""
     return fitted / "domains" / domain
 
 

@@ -101,9 +101,10 @@ class Recommender(CatalogueAnswers):
             UserError: no run of the recipe has come that far, or it has no such domain.
         """
         store = ArtifactStore(Path(runs))
-        name, settings = store.name_of(Path(recipe)), retrieval or load_recipe(Path(recipe), []).retrieval
+        name, loaded = store.name_of(Path(recipe)), load_recipe(Path(recipe), [])
+        settings = retrieval or loaded.retrieval
         data = store.resolve(name, "data")
-        fitted = fit_of(data, lambda: store.resolve(name, "fit"))
+        fitted = fit_of(data, lambda stage: store.resolve(name, stage), loaded.allmrec.enabled)
         own = store.resolve(name, "export") / "model.gguf" if model == "run" else None
         chosen = own or model
         beside = rerank_of(fitted, own, lambda: store.resolve(name, "rerank"))

@@ -35,7 +35,7 @@ from rectune.rankers.rerank import (
     measured_weight,
     title_scores,
 )
-from rectune.rankers.stage import chosen_path
+from rectune.rankers.stage import choice_folder, chosen_path
 from rectune.rankers.weighting import standardised_rows
 from rectune.recommender.generative import GenerativeRecommender
 from rectune.recommender.requests import UserRequest, from_words
@@ -52,7 +52,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> RerankFigures:
 
     Args:
         config: sections rerank and retrieval.
-        inputs: data, queries, fit, candidates, export.
+        inputs: data, queries, fit, candidates, export; allmrec_llm where it is switched on.
     """
     model = inputs["export"] / "model.gguf"
     measure = _Measure(
@@ -61,7 +61,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> RerankFigures:
         lambda: LlamaEngine(model, config.rerank),
         lambda items: GenerativeRecommender(
             model,
-            Grounding(items, open_index(inputs["fit"] / "index")),
+            Grounding(items, open_index(choice_folder(inputs) / "index")),
             config.retrieval,
             generation_cache_path(out),
         ),
@@ -74,7 +74,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> RerankFigures:
     found = {}
     for domain in measure.catalogue.domains:
         some = drawn(cases.get(domain, []), config.rerank.cases, config.rerank.seed)
-        chosen = ChosenRanker.load(chosen_path(inputs["fit"], domain)) if some else None
+        chosen = ChosenRanker.load(chosen_path(choice_folder(inputs), domain)) if some else None
         found[domain] = measure.domain(chosen, some) if chosen else _NOT_MEASURED
     return RerankFigures(candidates=config.rerank.candidates, prior=PRIOR, domains=found)
 

@@ -43,7 +43,7 @@ def from_folder(
         domain: one of its domains; may be empty where there is one.
         ranker, model, retrieval: as in `from_items`.
         runs: the artifact store: it keeps the index of each catalogue, and what is known of models.
-        fitted: the folder of the stage `fit` on this data.
+        fitted: the folder of the choice on this data, as `fit_of` gives it.
         reranked: the folder of the stage `rerank` with this model: what it found to help ranks beside the
             choice.
 
@@ -91,27 +91,34 @@ def _domain_among(domains: Sequence[str], wanted: str) -> str:
     return wanted
 
 
-def fit_of(data: Path, find: Callable[[], Path]) -> Path | None:
-    """The folder of the stage `fit` on this data; None where it was not run on it.
+def fit_of(data: Path, find: Callable[[str], Path], allmrec: bool = False) -> Path | None:
+    """The folder of the last stage that chose what ranks on this data; None where none was run on it.
 
     Args:
         data: the folder of the stage `data`.
-        find: gives the folder of the stage `fit`; it raises `UserError` where there is none.
+        find: gives the folder of a stage by its name; it raises `UserError` where there is none.
+        allmrec: whether the recipe switches on A-LLMRec, whose stage `allmrec_llm` chooses after `fit`.
     """
-    return _made_of(find, {"data": data.name})
+    fitted = _made_of(lambda: find("fit"), {"data": data.name})
+    if fitted is None or not allmrec:
+        return fitted
+    last = _made_of(lambda: find("allmrec_llm"), {"fit": fitted.name})
+    if last is None:
+        say("the stage allmrec_llm was not run on this data: what the stage fit chose ranks")
+    return last or fitted
 
 
 def rerank_of(fitted: Path | None, model: Path | None, find: Callable[[], Path]) -> Path | None:
     """The folder of the stage `rerank` of this choice and this model; None where there is none.
 
     Args:
-        fitted: the folder of the stage `fit`.
+        fitted: the folder of the choice, as `fit_of` gives it.
         model: the GGUF file that the stage `export` made.
         find: gives the folder of the stage `rerank`; it raises `UserError` where there is none.
     """
     if fitted is None or model is None:
         return None
-    return _made_of(find, {"fit": fitted.name, "export": model.resolve().parent.name})
+    return _made_of(find, {fitted.parent.name: fitted.name, "export": model.resolve().parent.name})
 
 
 def _made_of(find: Callable[[], Path], inputs: Mapping[str, str]) -> Path | None:

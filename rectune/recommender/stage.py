@@ -19,7 +19,7 @@ from rectune.core.rows import read_rows
 from rectune.core.text.markdown import joined
 from rectune.core.types import Prompt
 from rectune.rankers.chosen import ChosenRanker
-from rectune.rankers.stage import chosen_path
+from rectune.rankers.stage import choice_folder, chosen_path
 from rectune.recommender.formatting import record
 from rectune.recommender.generative import GenerativeRecommender, GroundedChoice, Mode, Recommendation
 from rectune.recommender.grounding_report import AnsweredPrompt, grounding_tables, relevance, shares
@@ -36,14 +36,14 @@ MODES: tuple[Mode, ...] = ("ranked", "retrieve", "constrained")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> RecommendFigures:
     """Write recommendations.json, grounding.json and grounding.md.
 
-    The index and what ranks are those of the stage `fit`. recommendations.json lists what is shown: the first
-    prompt of each domain and scenario. grounding.json is the report over `retrieval.cases` prompts, and over
-    those shown.
+    The index and what ranks are those of the last stage that chose (`choice_folder`). recommendations.json
+    lists what is shown: the first prompt of each domain and scenario. grounding.json is the report over
+    `retrieval.cases` prompts, and over those shown.
     """
     settings = config.retrieval
     catalogue = load_catalogue(inputs["data"] / "items.parquet")
     prompts = covered_prompts(read_rows(inputs["queries"] / "prompts.parquet", Prompt), settings.cases)
-    grounding = Grounding(list(catalogue.items.values()), open_index(inputs["fit"] / "index"))
+    grounding = Grounding(list(catalogue.items.values()), open_index(choice_folder(inputs) / "index"))
     recommender = GenerativeRecommender(
         inputs["export"] / "model.gguf",
         grounding,
@@ -57,10 +57,10 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> RecommendFigur
 def chosen_rankers(
     inputs: Mapping[str, Path], domains: Sequence[str], grounding: Grounding, catalogue: Catalogue
 ) -> dict[str, RequestRanker]:
-    """By domain what the stage `fit` chose, with the index for words, and what `rerank` found to help.
+    """By domain what was chosen, with the index for words, and what `rerank` found to help.
 
     Args:
-        inputs: fit, rerank, export.
+        inputs: fit, rerank, export; allmrec_llm where it is switched on.
         domains: those that are wanted.
         grounding: in the catalogue.
         catalogue: all items.
@@ -68,7 +68,7 @@ def chosen_rankers(
     return {
         domain: RequestRanker(
             domain,
-            ChosenRanker.load(chosen_path(inputs["fit"], domain)),
+            ChosenRanker.load(chosen_path(choice_folder(inputs), domain)),
             lambda: grounding.index,
             measured_model_ranking(
                 inputs.get("rerank"), domain, catalogue.of(domain), inputs["export"] / "model.gguf"

@@ -53,7 +53,7 @@ NAMES = set(
     """
     rectune run until recipes yaml trial reportkey
     data base queries fit rationales filter sft candidates tag dpo export rerank recommend eval
-    leave last out held ratings random split
+    leave last out held ratings random split LLMRec allmrec items llm
     train preference test served Served chosen listed popularity uniform embedding best
     prior fused lexical hybrid continuation Hit HR NDCG MRR AUC precision KL BM nats log ln Wilson Holm
     hit SFT DPO GGUF GiB MB NF films rating docs tutorial md

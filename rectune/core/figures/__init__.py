@@ -7,6 +7,7 @@ of another type.
 
 from __future__ import annotations
 
+from rectune.core.figures.allmrec import AllmrecItemsFigures, AllmrecLlmFigures
 from rectune.core.figures.data import DataFigures, FilterFigures, QueriesFigures, RationalesFigures
 from rectune.core.figures.evaluation import EvalFigures
 from rectune.core.figures.fit import FitFigures
@@ -23,6 +24,8 @@ from rectune.core.figures.training import DpoFigures, SftFigures
 
 __all__ = [
     "STAGE_FIGURES",
+    "AllmrecItemsFigures",
+    "AllmrecLlmFigures",
     "BaseFigures",
     "CandidatesFigures",
     "DataFigures",
@@ -54,9 +57,11 @@ STAGE_FIGURES: dict[str, type[StageRecord]] = {
         BaseFigures,
         QueriesFigures,
         FitFigures,
+        AllmrecItemsFigures,
         RationalesFigures,
         FilterFigures,
         SftFigures,
+        AllmrecLlmFigures,
         CandidatesFigures,
         TagFigures,
         DpoFigures,

@@ -8,6 +8,7 @@ a stage again.
 
 from __future__ import annotations
 
+from rectune.core.settings.allmrec import AllmrecConfig, AllmrecItemsSection, JointLossesSection
 from rectune.core.settings.base import Fraction, Offload, PositiveInt, Section, Weight, runtime_only
 from rectune.core.settings.data import CrossDomainConfig, CustomDatasetConfig, DataConfig
 from rectune.core.settings.filtering import (
@@ -46,6 +47,8 @@ from rectune.core.settings.training import AlignConfig, LoraSection, TrainConfig
 
 __all__ = [
     "AlignConfig",
+    "AllmrecConfig",
+    "AllmrecItemsSection",
     "CandidatesConfig",
     "CrossDomainConfig",
     "CustomDatasetConfig",
@@ -58,6 +61,7 @@ __all__ = [
     "Fraction",
     "GenerateConfig",
     "HeldOutRatingsConfig",
+    "JointLossesSection",
     "LanguageConfig",
     "LeaveLastOutConfig",
     "LoraSection",

@@ -86,12 +86,17 @@ class TrainingConfig(Section):
     @field_validator("endpoint")
     @classmethod
     def _several_machines_meet(cls, endpoint: str, info: ValidationInfo) -> str:
-        if not endpoint and info.data.get("machines", 1) > 1:
-            raise ValueError("several machines need one, host:port of the first, as node1:29400")
-        match = _ENDPOINT.fullmatch(endpoint)
-        if endpoint and not (match and 0 < int(match["port"]) < 2**16):
-            raise ValueError(f"{endpoint!r} is not host:port, as node1:29400")
-        return endpoint
+        return check_endpoint(endpoint, info.data.get("machines", 1))
+
+
+def check_endpoint(endpoint: str, machines: int) -> str:
+    """The endpoint of several machines, as it was given; raises ValueError where it is none."""
+    if not endpoint and machines > 1:
+        raise ValueError("several machines need one, host:port of the first, as node1:29400")
+    match = _ENDPOINT.fullmatch(endpoint)
+    if endpoint and not (match and 0 < int(match["port"]) < 2**16):
+        raise ValueError(f"{endpoint!r} is not host:port, as node1:29400")
+    return endpoint
 
 
 class TrainConfig(TrainingConfig):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rectune.core.figures import FitFigures
+from rectune.core.figures import AllmrecLlmFigures, FitFigures
 from rectune.core.figures.evaluation import EvalMetrics
 from rectune.core.figures.fit import HISTORY_LENGTHS, HistoryLength, RankerWeights
 from rectune.core.figures.served import BEST_ALONE, SERVED, ServedDifference, ServedMetrics
@@ -56,10 +56,23 @@ def head(run: FinishedStages, tr: Translation) -> list[Block]:
 
 def what_ranks(run: FinishedStages, tr: Translation) -> list[Block]:
     """What validation users chose, and how it does on test users; nothing where neither is known."""
-    fitted, served, ranked = run.read(FitFigures), run.read(ServedMetrics), run.read(EvalMetrics)
+    fitted, served, ranked = _last_choice(run), run.read(ServedMetrics), run.read(EvalMetrics)
     said = [tr("Ranking by candidates: {verdict}", verdict=escaped(verdict(ranked, tr)))] if ranked else []
     points = "\n".join(f"- {line}" for line in (*(_served(served, tr) if served else ()), *said))
     return [*([choices(fitted, tr)] if fitted and fitted.domains else []), *([points] if points else [])]
+
+
+def _last_choice(run: FinishedStages) -> FitFigures | None:
+    """What `fit` chose, or where it has finished the stage that chooses after it."""
+    fitted, last = run.read(FitFigures), run.read(AllmrecLlmFigures)
+    if fitted is None or last is None:
+        return fitted
+    domains = dict(fitted.domains)
+    for name, found in last.domains.items():
+        chosen = {length: one.chosen.weights for length, one in found.histories.items()}
+        if name in domains:
+            domains[name] = domains[name].model_copy(update={"chosen": chosen})
+    return fitted.model_copy(update={"domains": domains})
 
 
 def choices(fitted: FitFigures, tr: Translation) -> Table:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rectune.core.figures import (
+    AllmrecItemsFigures,
+    AllmrecLlmFigures,
     BaseFigures,
     CandidatesFigures,
     DataFigures,
@@ -97,6 +99,28 @@ def _fit(figures: FitFigures, tr: Translation) -> str:
         rankers=", ".join(rankers) or tr("nothing"),
         alone=sum(len(weights) == 1 for weights in chosen),
         fused=sum(len(weights) > 1 for weights in chosen),
+    )
+
+
+def _allmrec_items(figures: AllmrecItemsFigures, tr: Translation) -> str:
+    domains = figures.domains.values()
+    return tr(
+        "one space for the items of {recommender} and their texts: {items} items, of which {cold} are known "
+        "by their texts alone",
+        recommender=figures.recommender,
+        items=_count(sum(one.items for one in domains)),
+        cold=_count(sum(one.cold for one in domains)),
+    )
+
+
+def _allmrec_llm(figures: AllmrecLlmFigures, tr: Translation) -> str:
+    domains = figures.domains.values()
+    return tr(
+        "{rankers} trained beside the frozen model {model}; something new ranks in {n} of {all} domains",
+        rankers=", ".join(dict.fromkeys(name for one in domains for name in one.trained)) or tr("nothing"),
+        model=figures.model,
+        n=sum(any(length.taken for length in one.histories.values()) for one in domains),
+        all=len(domains),
     )
 
 
@@ -291,6 +315,8 @@ _LINES: dict[type[StageRecord], Callable[[Any, Translation], str]] = {
     BaseFigures: _base,
     QueriesFigures: _queries,
     FitFigures: _fit,
+    AllmrecItemsFigures: _allmrec_items,
+    AllmrecLlmFigures: _allmrec_llm,
     RationalesFigures: _rationales,
     FilterFigures: _filter,
     SftFigures: _sft,

@@ -1,4 +1,4 @@
-"""The sections of both trainings and the export, and of time and memory."""
+"""The sections of all trainings and the export, and of time and memory."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from rectune.core.text.markdown import block_quote, escaped
 from rectune.core.text.plain import duration
 from rectune.core.text.tables import Table
 from rectune.core.text.translation import ENGLISH, Translation
+from rectune.evaluation.pages.allmrec import allmrec
 from rectune.evaluation.pages.blocks import Block, Collapsible, pictures
 from rectune.evaluation.pages.figures import loss_curve, reward_margins
 from rectune.models import metrics
@@ -29,7 +30,7 @@ _CHARTS = {
 
 def training(run: FinishedStages, figures: Path, tr: Translation, labels: Translation) -> list[Block]:
     """Charts of both trainings, drawn into the folder `figures` with `labels`, the pairs that DPO was given,
-    and the export.
+    the export, and A-LLMRec.
     """
     loss_curve(_log(run, "sft", "loss"), figures / "loss.png", labels)
     reward_margins(_log(run, "dpo", "rewards/margins"), figures / "rewards.png", labels)
@@ -41,6 +42,7 @@ def training(run: FinishedStages, figures: Path, tr: Translation, labels: Transl
         *(preference_tables(health, run.made_by("tag", tr), tr) if health else []),
         *([_adapter_gap(sampled.gap_to_adapter, sampled.gguf, tr)] if sampled else []),
         *([tr("### Export"), export_summary(exported, tr)] if exported else []),
+        *allmrec(run, tr),
     ]
 
 

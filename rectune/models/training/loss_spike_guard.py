@@ -23,10 +23,11 @@ class LossSpikeGuard:
         ratio: how many times the running median a loss may be; 0 lets it be anything that is a number.
         earlier: losses of the steps before, if a run resumes.
         note: the file for step, loss and all example ids of a bad step.
+        section: of the recipe, whose learning rate an error names.
     """
 
-    def __init__(self, ratio: float, earlier: Iterable[float], note: Path) -> None:
-        self.ratio, self.note = ratio, note
+    def __init__(self, ratio: float, earlier: Iterable[float], note: Path, section: str = "train") -> None:
+        self.ratio, self.note, self._section = ratio, note, section
         self.losses = deque[float](earlier, maxlen=_WINDOW)
 
     def check(self, loss: float, step: int, examples: Sequence[str]) -> None:
@@ -51,5 +52,6 @@ class LossSpikeGuard:
         raise UserError(
             f"{found}; its examples: {', '.join(examples[:_SHOWN])}{more}",
             where=str(self.note),
-            hint="look at these examples, or lower train.learning_rate; the last good checkpoint is kept",
+            hint=f"look at these examples, or lower {self._section}.learning_rate; "
+            "the last good checkpoint is kept",
         )

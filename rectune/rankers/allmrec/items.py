@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
@@ -10,9 +11,10 @@ from typing import Literal, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from rectune.core.errors import UserError
+from rectune.models.integrity_checks import frozen_digest
 from rectune.rankers.allmrec.examples import NegativeSampler, examples_of, train_sequences
 from rectune.rankers.allmrec.joint_space import JointSpace
 from rectune.rankers.allmrec.training import JointOptions, JointRecord, JointTrainer, new_space
@@ -44,7 +46,7 @@ class JointItems:
 
     Attributes:
         item_ids: the items, in the order of the catalogue.
-        record: what training came to; empty for what was loaded.
+        record: what training came to.
     """
 
     def __init__(
@@ -147,6 +149,7 @@ class JointItems:
         arrays = {f"space.{name}": value.numpy() for name, value in self.space.state_dict().items()}
         arrays |= {"read": self._read, "cold": self.cold.astype(np.int64)}
         about = {"recommender": self.recommender.name, "text": self.text, "dim": self.space.dim}
+        about |= {"record": asdict(self.record)}
         save_ranker(folder, SavedRanker(_NAME, {"item_id": self.item_ids}, about, arrays))
 
     @classmethod
@@ -167,7 +170,13 @@ class JointItems:
         }
         space = JointSpace(len(state["item_mean"]), len(state["text_mean"]), about["dim"])
         space.load_state_dict(state)
-        return cls(recommender, space, arrays["read"], arrays["cold"].astype(np.bool_), about["text"])
+        found = cls(recommender, space, arrays["read"], arrays["cold"].astype(np.bool_), about["text"])
+        found.record = JointRecord(**about.get("record", {}))
+        return found
+
+    def digest(self) -> str:
+        """A hash of all weights of the recommender and of the joint space."""
+        return frozen_digest(nn.ModuleList([self.recommender.fitted_network, self.space]))
 
 
 def cold_items(recommender: SequentialRanker, quantile: float = COLD_QUANTILE) -> NDArray[np.bool_]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cached_property, lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +12,9 @@ from torch import Tensor
 
 from rectune.core.errors import UserError
 from rectune.core.settings import ModelsConfig
+from rectune.models.integrity_checks import frozen_digest
+from rectune.models.prepare import WANTED, hub_folder
+from rectune.models.reference import ModelReference, locate
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -102,15 +104,8 @@ class FrozenLanguageModel:
             )
 
     def digest(self) -> str:
-        """A hash of the bytes of all weights and buffers, but for those of an adapter."""
-        digest = hashlib.blake2b(digest_size=16)
-        for name, value in sorted(self.model.state_dict().items()):
-            if "lora_" in name:
-                continue
-            data = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-            digest.update(name.encode())
-            digest.update(data.numpy())
-        return digest.hexdigest()
+        """A hash of the bytes of all weights and buffers, but for weights that are being trained."""
+        return frozen_digest(self.model)
 
 
 def _slides(config: object) -> bool:
@@ -120,14 +115,14 @@ def _slides(config: object) -> bool:
 
 @lru_cache(maxsize=1)
 def open_language_model(
-    reference: str, load_in_4bit: bool = False, compute_dtype: ComputeType = "auto"
+    reference: str, load_in_4bit: bool = False, compute_dtype: ComputeType = "auto", adapter: str = ""
 ) -> FrozenLanguageModel:
     """`load_language_model`; the last one opened is kept, so rankers share it, and nobody may change it."""
-    return load_language_model(reference, load_in_4bit, compute_dtype)
+    return load_language_model(reference, load_in_4bit, compute_dtype, adapter)
 
 
 def load_language_model(
-    reference: str, load_in_4bit: bool = False, compute_dtype: ComputeType = "auto"
+    reference: str, load_in_4bit: bool = False, compute_dtype: ComputeType = "auto", adapter: str = ""
 ) -> FrozenLanguageModel:
     """The model that a reference names, frozen.
 
@@ -135,23 +130,31 @@ def load_language_model(
         reference: as `models.base` of a recipe: `embedded`, `tiny`, a folder, a GGUF file, or a Hub id.
         load_in_4bit, compute_dtype: as in the section `models`; weights that are not quantised have this
             type too.
+        adapter: the folder of a LoRA adapter that it bears; none without it.
 
     Raises:
         UserError: there is no such model, or it cannot be loaded.
     """
-    from rectune.models.loading import load_for_training, load_tokenizer
+    from rectune.models.loading import load_for_training, load_tokenizer, open_adapter
     from rectune.models.prepare import make_checkpoint
-    from rectune.models.reference import locate
 
     found = locate(reference)
+    there = _hub_checkpoint(found) if found.kind == "hub" else found.path if found.kind == "folder" else None
     models = ModelsConfig(base=reference, load_in_4bit=load_in_4bit, compute_dtype=compute_dtype)
     with TemporaryDirectory() as place:
-        folder = found.path if found.kind == "folder" else Path(place) / "checkpoint"
-        assert folder is not None  # a folder has a path
-        if found.kind != "folder":
+        folder = there or Path(place) / "checkpoint"
+        if there is None:
             make_checkpoint(found, folder)
         tokenizer = load_tokenizer(folder)
         model = load_for_training(folder, models)
+    if adapter:
+        model = open_adapter(model, Path(adapter), trainable=False).get_base_model()
     if torch.cuda.is_available() and not load_in_4bit:
         model.to("cuda")
     return FrozenLanguageModel(model, tokenizer, found.name)
+
+
+def _hub_checkpoint(reference: ModelReference) -> Path:
+    """The files of a Hub model as they are: it need not be a chat model, and older ones are in .bin files."""
+    folder = hub_folder(reference)
+    return folder if any(folder.glob("*.safetensors")) else hub_folder(reference, (*WANTED, "*.bin"))

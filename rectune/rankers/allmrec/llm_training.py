@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -15,7 +15,9 @@ from rectune.core.errors import RectuneError
 from rectune.core.progress import progress, say
 from rectune.core.rng import generator_of
 from rectune.core.types import content_id
+from rectune.models.distributed import is_first, sum_gradients, wait_for_all
 from rectune.models.integrity_checks import changed_share, check_base, trainable_values
+from rectune.models.training.loss_spike_guard import LossSpikeGuard
 from rectune.rankers.allmrec.language_model import FrozenLanguageModel
 from rectune.rankers.allmrec.train_cases import TrainCase, TrainCases
 from rectune.rankers.checkpoints import load_state, save_state
@@ -33,7 +35,16 @@ class Objective(Protocol):
         ...
 
     def loss(self, cases: Sequence[TrainCase], salt: str) -> tuple[Tensor, int]:
-        """A sum of losses, and how many there are in it; all that is drawn depends on `salt` alone."""
+        """A sum of losses, and how many there are in it; all that is drawn depends on `salt` alone.
+
+        Where several processes train, each is given all cases and does its part of the work: it gets the sum
+        of all, and the sum of all processes' gradients is the gradient.
+        """
+        ...
+
+    @property
+    def least(self) -> float:
+        """What no loss is below."""
         ...
 
 
@@ -43,7 +54,7 @@ class LlmTrainingOptions:
 
     Attributes:
         learning_rate: of AdamW, after a warm-up of 20 steps.
-        batch_size: cases of a step.
+        batch_size: cases of a step, of all processes together.
         epochs: at most.
         patience: epochs without a lower held-out loss after which training stops.
         seed: of everything that is drawn.
@@ -68,7 +79,10 @@ class LlmTrainingRecord:
         best: the epoch whose weights were taken, from 1 on.
         steps: that were made.
         changed: the share of the trained elements that changed, in [0, 1].
+        parts: the same by part of what is trained.
         digest: of the language model's weights, the same before and after.
+        items_digest: of the weights of stage 1, the same before and after; empty where there is none.
+        cases, held_out_cases: that were trained on, and judged on.
         seconds: of this process, without what an earlier one did.
     """
 
@@ -77,12 +91,20 @@ class LlmTrainingRecord:
     best: int = 0
     steps: int = 0
     changed: float = 0.0
+    parts: dict[str, float] = field(default_factory=dict)
     digest: str = ""
+    items_digest: str = ""
+    cases: int = 0
+    held_out_cases: int = 0
     seconds: float = 0.0
 
 
 class LlmTrainer:
     """Trains a module on cases, through a language model that stays as it is.
+
+    Processes that torchrun has started train together (`rectune.models.distributed`): each has the whole
+    model, does its part of every step, and makes the same step as the others. The result is that of one
+    process with as many cases a step, but for rounding.
 
     Args:
         model: the language model.
@@ -91,6 +113,8 @@ class LlmTrainer:
         objective: the loss of cases.
         options: how.
         name: for progress.
+        guard: sees the loss of every step before the weights are changed; by default only its being a number
+            is seen to.
     """
 
     def __init__(
@@ -101,10 +125,11 @@ class LlmTrainer:
         objective: Objective,
         options: LlmTrainingOptions,
         name: str = "allmrec",
+        guard: LossSpikeGuard | None = None,
     ) -> None:
         self.model, self.module, self.cases = model, module.to(model.device), cases
-        self.objective, self.options, self.name = objective, options, name
-        self.record = LlmTrainingRecord()
+        self.objective, self.options, self.name, self.guard = objective, options, name, guard
+        self.record = LlmTrainingRecord(cases=len(cases.train), held_out_cases=len(cases.held_out))
         self.best: dict[str, Tensor] = {}
         self._optimizer = torch.optim.AdamW(module.parameters(), lr=options.learning_rate, weight_decay=0.0)
         self._in_epoch, self._sum, self._count = 0, 0.0, 0
@@ -134,12 +159,20 @@ class LlmTrainer:
         if self.best:
             self.module.load_state_dict(self.best)
         if self.record.steps:
-            self.record.changed = changed_share(first, trainable_values(self.module))
+            self._note_changes(first, trainable_values(self.module))
         self.module.eval().requires_grad_(False)
-        if checkpoint is not None:
+        wait_for_all()
+        if checkpoint is not None and is_first():
             checkpoint.unlink(missing_ok=True)
         self.record.seconds = time.monotonic() - begun
         return self.record
+
+    def _note_changes(self, before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> None:
+        self.record.changed = changed_share(before, after)
+        for part in dict.fromkeys(map(_part_of, before)):
+            own = [name for name in before if _part_of(name) == part]
+            changed = sum(int((before[name] != after[name]).sum()) for name in own)
+            self.record.parts[part] = changed / sum(before[name].numel() for name in own)
 
     @property
     def _over(self) -> bool:
@@ -159,7 +192,8 @@ class LlmTrainer:
                         continue
                     self._step(cases, f"{epoch} {number}")
                     self._in_epoch = number + 1
-                    if checkpoint is not None and time.monotonic() - saved >= self.options.save_seconds:
+                    due = time.monotonic() - saved >= self.options.save_seconds
+                    if checkpoint is not None and due and is_first():
                         self._save(checkpoint)
                         saved = time.monotonic()
                     on_step(self.record.steps)
@@ -173,7 +207,12 @@ class LlmTrainer:
         total, count = self.objective.loss(cases, salt)
         if not total.isfinite():
             raise RectuneError(f"{self.name}: the loss is {float(total)} at step {self.record.steps}")
-        (total / count).backward()  # type: ignore[no-untyped-call]
+        if self.guard:
+            mean = float(total.detach()) / count - self.objective.least
+            self.guard.check(mean, self.record.steps, [f"{case.user}: {case.target}" for case in cases])
+        if total.requires_grad:  # else no case was this process's
+            (total / count).backward()  # type: ignore[no-untyped-call]
+        sum_gradients(self.module.parameters())
         nn.utils.clip_grad_norm_(self.module.parameters(), _CLIP)
         self._optimizer.step()
         self._sum, self._count = self._sum + float(total.detach()), self._count + count
@@ -218,7 +257,7 @@ class LlmTrainer:
         options = {key: value for key, value in asdict(self.options).items() if key != "save_seconds"}
         shapes = {key: list(value.shape) for key, value in self.module.state_dict().items()}
         cases = [[*case.history, case.target] for case in (*self.cases.train, *self.cases.held_out)]
-        kind = type(self.objective).__name__, str(self.model.device)
+        kind = type(self.objective).__name__, self.model.device.type
         return content_id(self.record.digest, shapes, cases, options, kind)
 
     def _save(self, checkpoint: Path) -> None:
@@ -229,6 +268,7 @@ class LlmTrainer:
             "best": self.best,
             "record": asdict(self.record),
             "epoch": (self._in_epoch, self._sum, self._count),
+            "losses": list(self.guard.losses) if self.guard else [],
         }
         save_state(checkpoint, state)
 
@@ -237,6 +277,7 @@ class LlmTrainer:
         state = load_state(checkpoint, self.model.device, self.name)
         if state is None:
             return
+        wait_for_all()  # before another process writes the next one
         if state["of"] != self._fingerprint:
             say(f"  {self.name}: begins anew, its checkpoint is of another training")
             return
@@ -244,4 +285,12 @@ class LlmTrainer:
         self._optimizer.load_state_dict(state["optimizer"])
         self.best, self.record = state["best"], LlmTrainingRecord(**state["record"])
         self._in_epoch, self._sum, self._count = state["epoch"]
+        if self.guard:
+            self.guard.losses.extend(state["losses"])
         say(f"  {self.name}: goes on after {self.record.steps} steps")
+
+
+def _part_of(name: str) -> str:
+    """The part that a parameter is of: each projection, and each network beside them."""
+    first, *others = name.split(".")
+    return f"{first}.{others[0]}" if first == "projections" else first

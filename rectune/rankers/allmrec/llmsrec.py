@@ -15,6 +15,7 @@ from torch.nn import functional
 from rectune.core.progress import progress
 from rectune.core.rng import generator_of, seed_of
 from rectune.core.types import Locale
+from rectune.models.distributed import own_part, rows_of_all, shared_value
 from rectune.rankers.allmrec.items_ranker import AllmrecItems
 from rectune.rankers.allmrec.language_model import ComputeType, FrozenLanguageModel
 from rectune.rankers.allmrec.llm_training import Objective
@@ -105,22 +106,32 @@ class SRecLoss:
         drawn = rng.integers(len(self.cases.item_ids), size=self.negatives).tolist()
         targets = [self.inputs.place[case.target] for case in cases]
         places = list(dict.fromkeys([*targets, *drawn]))
-        items = self._read([self.writer.item(self.cases.item_ids[at]) for at in places])
-        users = unit(self.module.user, self._read([self.writer.user(case.history) for case in cases]))
-        products = self.module.scale.exp() * users @ unit(self.module.item, items).T
+        items = self._read(self.module.item, [self.writer.item(self.cases.item_ids[at]) for at in places])
+        users = self._read(self.module.user, [self.writer.user(case.history) for case in cases])
+        products = shared_value(self.module.scale.exp()) * users @ items.T
         right = torch.tensor([places.index(at) for at in targets], device=products.device)
         liked = [[at in self.cases.liked[case.user] for at in places] for case in cases]
         others = torch.tensor(liked, device=products.device).scatter(1, right[:, None], False)
         found = functional.cross_entropy(products.masked_fill(others, -torch.inf), right)
         states = self.inputs.states([case.history for case in cases])
-        taught = unit(self.module.recommender, states)
+        taught = shared_value(unit(self.module.recommender, states))
         found = found + self.distillation * (users - taught).square().sum(1).mean()
         if len(cases) > 1 and self.spread:
             found = found + self.spread * (uniformity(users) + uniformity(taught))
         return found * len(cases), len(cases)
 
-    def _read(self, prompts: Sequence[SoftPrompt]) -> Tensor:
-        return read_states(self.inputs.model, self.inputs, prompts)
+    @property
+    def least(self) -> float:
+        """See `Objective.least`: of unit vectors no mean of exp(-2 d^2) is below exp(-8)."""
+        return -16.0 * self.spread
+
+    def _read(self, network: nn.Module, prompts: Sequence[SoftPrompt]) -> Tensor:
+        """[prompts, DIM] what a network makes of them; a process reads every n-th prompt."""
+        own = own_part(prompts)
+        if not own:
+            return rows_of_all(torch.zeros(0, DIM, device=self.inputs.model.device), len(prompts))
+        states = read_states(self.inputs.model, self.inputs, own)
+        return rows_of_all(unit(network, states), len(prompts))
 
 
 class LlmSRec(SoftRanker):
@@ -135,7 +146,7 @@ class LlmSRec(SoftRanker):
     Each item's vector is made when it is first scored, and those of all items are saved with the ranker.
 
     Args:
-        model, load_in_4bit, compute_dtype: see `open_language_model`.
+        model, load_in_4bit, compute_dtype, adapter: see `open_language_model`.
         recommender: see `AllmrecItems`.
         cases: likes that are trained on, each with the likes before it; every user once before any twice.
         negatives: items that are drawn for a batch, beside the targets of the others.
@@ -164,6 +175,7 @@ class LlmSRec(SoftRanker):
         compute_dtype: ComputeType = "auto",
         locale: Locale = "en",
         seed: int | None = None,
+        adapter: str = "",
     ) -> None:
         super().__init__(
             {
@@ -171,6 +183,7 @@ class LlmSRec(SoftRanker):
                 "distillation": distillation, "spread": spread, "learning_rate": learning_rate,
                 "batch_size": batch_size, "epochs": epochs, "patience": patience,
                 "load_in_4bit": load_in_4bit, "compute_dtype": compute_dtype, "locale": locale, "seed": seed,
+                "adapter": adapter,
             }
         )  # fmt: skip
         positive(negatives=negatives)

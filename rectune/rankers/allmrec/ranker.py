@@ -15,6 +15,7 @@ from rectune.core.errors import UserError
 from rectune.core.progress import progress
 from rectune.core.rng import generator_of
 from rectune.core.types import Locale, content_id
+from rectune.models.distributed import own_part, sum_of_all
 from rectune.rankers.allmrec.items import By
 from rectune.rankers.allmrec.language_model import ComputeType
 from rectune.rankers.allmrec.likelihoods import answer_logs, answer_losses
@@ -56,7 +57,18 @@ class TitleLoss:
         return len(self.writer.choose(case.history, [case.target]).ids)
 
     def loss(self, cases: Sequence[TrainCase], salt: str) -> tuple[Tensor, int]:
-        """See `Objective.loss`; in nats, one for each token."""
+        """See `Objective.loss`; in nats, one for each token. A process takes every n-th case."""
+        own = own_part(cases)
+        total, count = self._of(own, salt) if own else (torch.zeros((), device=self.inputs.model.device), 0)
+        counts = sum_of_all(torch.tensor(float(count), device=total.device))
+        return sum_of_all(total), int(counts)
+
+    @property
+    def least(self) -> float:
+        """See `Objective.least`."""
+        return 0.0
+
+    def _of(self, cases: Sequence[TrainCase], salt: str) -> tuple[Tensor, int]:
         prompts = []
         for case in cases:
             rng = generator_of("candidates", self.seed, salt, case.user, case.target)
@@ -84,7 +96,7 @@ class AllmRec(SoftRanker):
     in its order. So does `top`: the first `shown` of `allmrec_items` are put in order by the model.
 
     Args:
-        model, load_in_4bit, compute_dtype: see `open_language_model`.
+        model, load_in_4bit, compute_dtype, adapter: see `open_language_model`.
         recommender: see `AllmrecItems`.
         shown: candidates in a prompt, at most.
         cases: likes that are trained on, each with the likes before it; every user once before any twice.
@@ -117,6 +129,7 @@ class AllmRec(SoftRanker):
         compute_dtype: ComputeType = "auto",
         locale: Locale = "en",
         seed: int | None = None,
+        adapter: str = "",
     ) -> None:
         super().__init__(
             {
@@ -124,6 +137,7 @@ class AllmRec(SoftRanker):
                 "learning_rate": learning_rate, "batch_size": batch_size, "epochs": epochs,
                 "patience": patience, "normalised": normalised, "by": by, "wish_share": wish_share,
                 "load_in_4bit": load_in_4bit, "compute_dtype": compute_dtype, "locale": locale, "seed": seed,
+                "adapter": adapter,
             }
         )  # fmt: skip
         positive(shown=shown)

@@ -13,9 +13,12 @@ from typing import Any, ClassVar, NamedTuple, Self
 import torch
 from torch import nn
 
+from rectune.core.digests import content_digest
 from rectune.core.errors import UserError
 from rectune.core.progress import say
+from rectune.models.integrity_checks import check_base
 from rectune.models.reference import locate
+from rectune.models.training.loss_spike_guard import LossSpikeGuard
 from rectune.rankers.allmrec.items import JointItems
 from rectune.rankers.allmrec.items_ranker import AllmrecItems
 from rectune.rankers.allmrec.language_model import FrozenLanguageModel, open_language_model
@@ -67,14 +70,17 @@ class SoftRanker(Ranker):
     """Stage 1 and a language model, both frozen, and a small module between them that is trained.
 
     Args:
-        parameters: all arguments of the constructor of the subclass: `model`, `load_in_4bit`, `compute_dtype`
-            (see `open_language_model`), `recommender` (see `AllmrecItems`), `locale`, `cases` (how many are
-            trained on), those of `LlmTrainingOptions`, and what the subclass needs.
+        parameters: all arguments of the constructor of the subclass: `model`, `load_in_4bit`,
+            `compute_dtype`, `adapter` (see `open_language_model`), `recommender` (see `AllmrecItems`),
+            `locale`, `cases` (how many are trained on), those of `LlmTrainingOptions`, and what the subclass
+            needs.
 
     Attributes:
         items: stage 1, fitted.
-        record: what training came to; empty for a ranker that was loaded.
+        record: what training came to.
         checkpoint: a file that training keeps its state in and goes on from.
+        guard: sees the loss of every step of training.
+        save_seconds: how often training keeps its state.
     """
 
     learns_from_texts: ClassVar[bool] = True
@@ -87,6 +93,8 @@ class SoftRanker(Ranker):
         positive(**{name: self.parameters[name] for name in (*_TRAINING, "cases")})
         self.record = LlmTrainingRecord()
         self.checkpoint: Path | None = None
+        self.guard: LossSpikeGuard | None = None
+        self.save_seconds = LlmTrainingOptions().save_seconds
         self._domain, self._titles, self._digest = "", dict[str, str](), ""
 
     @abstractmethod
@@ -110,7 +118,7 @@ class SoftRanker(Ranker):
         given = self.parameters
         self.seed = data.seed if given["seed"] is None else int(given["seed"])
         self._take(items, data.domain, data.titles)
-        self._digest = locate(given["model"]).digest()
+        self._digest = self.model_digest()
         if items.joint is None:
             say(f"  {self.name}: nobody liked two items, so nothing is trained")
             return self
@@ -126,10 +134,20 @@ class SoftRanker(Ranker):
         self.module.to(model.device)
         if cut := self.writer.cut:
             say(f"  {self.name}: of {cut:,} titles only the first {TITLE_TOKENS} tokens are shown and scored")
-        options = LlmTrainingOptions(**{name: given[name] for name in _TRAINING}, seed=self.seed)
-        trainer = LlmTrainer(model, self.module, cases, self.objective(data, cases), options, self.name)
+        how = {name: given[name] for name in _TRAINING}
+        options = LlmTrainingOptions(**how, seed=self.seed, save_seconds=self.save_seconds)
+        objective, frozen = self.objective(data, cases), items.joint.digest()
+        trainer = LlmTrainer(model, self.module, cases, objective, options, self.name, self.guard)
         self.record = trainer.train(self.checkpoint)
+        check_base(frozen, items.joint.digest())
+        self.record.items_digest = frozen
         return self
+
+    def model_digest(self) -> str:
+        """What identifies the language model, by its files."""
+        adapter = self.parameters.get("adapter")
+        found = locate(self.parameters["model"]).digest()
+        return f"{found} {content_digest(Path(adapter))}" if adapter else found
 
     def _take(self, items: AllmrecItems, domain: str, titles: Mapping[str, str]) -> None:
         for name in ("place", "writer", "inputs"):  # of other items
@@ -156,13 +174,14 @@ class SoftRanker(Ranker):
             UserError: it is not the one that the ranker was trained beside.
         """
         given = self.parameters
-        if (found := locate(given["model"]).digest()) != self._digest:
+        if (found := self.model_digest()) != self._digest:
             raise UserError(
                 f"the model has changed since the ranker {self.name} was trained ({found})",
                 where=given["model"],
                 hint="fit the ranker again, or name the model that it was trained beside",
             )
-        return open_language_model(given["model"], given["load_in_4bit"], given["compute_dtype"])
+        how = given["load_in_4bit"], given["compute_dtype"], given.get("adapter", "")
+        return open_language_model(given["model"], *how)
 
     @cached_property
     def writer(self) -> PromptWriter:
@@ -211,6 +230,7 @@ class SoftRanker(Ranker):
         about = saved.parameters
         ranker = cls(**about["given"])
         ranker.seed, ranker._digest = about["seed"], about["model"]
+        ranker.record = LlmTrainingRecord(**about.get("record", {}))
         titles = dict(zip(saved.items["item_id"], saved.items["title"], strict=True))
         ranker._take(AllmrecItems.load(folder / _ITEMS), about["domain"], titles)
         if "sizes" in about:
