@@ -119,9 +119,9 @@ def main() -> None:
     given = parser.parse_args()
     if given.one:
         what, *numbers = given.one
-        *counts, cut = map(int, numbers)
-        found = embedded(*counts, bool(cut)) if what == "embedded" else trained(*counts, bool(cut))
-        print(json.dumps(found))
+        words, *items, cut = map(int, numbers)
+        cell = embedded(words, items[0], bool(cut)) if what == "embedded" else trained(words, bool(cut))
+        print(json.dumps(cell))
         return
     print(table(LENGTHS, given.items).to_markdown(), end="\n\n")
     print(prompts_table((4, 16, 64)).to_markdown())
