@@ -14,15 +14,27 @@ from rectune.core.types import Item, Locale
 from rectune.dialogue.chat_catalogue import ChatCatalogue, Named, item_called
 from rectune.dialogue.circumstances import circumstances_in
 from rectune.dialogue.forgetting import asks_for_all, words_to_forget
-from rectune.dialogue.intents import Ask, ask_of, place_of, points_back, says_unseen, wants_shorter_items
+from rectune.dialogue.intents import (
+    Ask,
+    ask_of,
+    asks_whether_there,
+    places_of,
+    points_alone,
+    points_back,
+    says_unseen,
+    wants_shorter_items,
+)
 from rectune.dialogue.knowledge import ChatFact
 from rectune.dialogue.message_text import blanked, language_of, lowered, plain_message
 from rectune.dialogue.stances import said_of
+from rectune.dialogue.unknown_titles import unknown_titles
 from rectune.dialogue.wanted_words import words_to_search
+from rectune.dialogue.wishes import Order, order_of
 from rectune.prompts.title_index import TitleIndex
 from rectune.prompts.title_matching import SURE, find_all
 from rectune.prompts.titles import name_of
 
+_LIKE = re.compile(r"\b(?:like|similar)\b|같은|비슷|처럼")
 _TITLE_PLACES = (
     re.compile(r"\b(?:like|similar to|tell me about|know about)\s+(.+?)[?.!,]*$", re.IGNORECASE),
     re.compile(r"\b(?:what is|what's|who directed|who made)\s+(.+?)(?:\s+about)?[?.!]*$", re.IGNORECASE),
@@ -67,6 +79,8 @@ class Understood:
         forget: what is to be forgotten, in words; empty for nothing or, with `forget_all`, for everything.
         forget_all: whether all is to be forgotten.
         shorter_items: whether items are wanted that take less time.
+        unknown: titles in quotation marks that neither the catalogue nor another domain has.
+        order: what the items should be ordered by; empty for how well they suit.
         by: who read it: the rules, or a model where they found nothing.
     """
 
@@ -79,6 +93,8 @@ class Understood:
     forget: tuple[str, ...] = ()
     forget_all: bool = False
     shorter_items: bool = False
+    unknown: tuple[str, ...] = ()
+    order: Order = ""
     by: str = "rules"
 
 
@@ -100,16 +116,18 @@ def understand(
     masked = _masked(text, [*own, *other])
     low = lowered(masked)
     ask = ask_of(low, locale)
+    unknown = unknown_titles(text, [(one.start, one.end) for one in (*own, *other)])
     pointed = _pointed(low, spoken, ask)
+    first = pointed[0] if pointed else ""
     circumstances = circumstances_in(low, locale)
-    rest = blanked(low, [(one.start, one.end) for one in circumstances])
+    rest = blanked(low, [(one.start, one.end) for one in (*circumstances, *unknown)])
     facts = [
         ChatFact(one.kind, one.value, text[one.start : one.end].strip(), message_id, created)
         for one in circumstances
     ]
-    quiet = ask in ("about_me", "forget", "about_item", "greeting", "thanks")
+    quiet = ask in ("about_me", "forget", "about_item", "greeting", "thanks", "able")
     if not quiet:
-        said = said_of(text, rest, locale, own, catalogue, pointed)
+        said = said_of(text, rest, locale, own, catalogue, first)
         facts += [replace(one, message_id=message_id, created=created) for one in said]
     facts.sort(key=lambda one: text.find(one.quote))
     foreign = tuple(one.item for one in other) or _foreign_before(low, spoken)
@@ -117,10 +135,12 @@ def understand(
         ask,
         locale,
         tuple(dict.fromkeys(facts)),
-        tuple(dict.fromkeys([*(one.item.item_id for one in own), *([pointed] if pointed else [])])),
+        tuple(dict.fromkeys([*(one.item.item_id for one in own), *pointed])),
         foreign,
         "" if quiet or ask == "why" else words_to_search(text, rest, locale, own, other, facts),
         shorter_items=wants_shorter_items(low),
+        unknown=tuple(one.title for one in unknown),
+        order=order_of(rest, locale, catalogue),
     )
     if ask == "forget":
         return _to_forget(found, text, low, own, catalogue)
@@ -132,10 +152,21 @@ def foreign_in(text: str, catalogue: ChatCatalogue) -> list[Item]:
     return [one.item for one in _named(plain_message(text), catalogue)[1]]
 
 
+def items_in(text: str, catalogue: ChatCatalogue) -> list[Item]:
+    """The catalogue's items that a text names by their titles, in its order."""
+    return [one.item for one in _named(plain_message(text), catalogue)[0]]
+
+
 def _settled(found: Understood, low: str, titled: bool) -> Ask:
     """What is asked, where the rules for it found nothing but something was said, or a title stands alone."""
     if found.ask == "like_that" and not found.items and found.query:
         return "recommend"
+    if found.ask == "best" and (found.facts or found.query):
+        return "recommend"
+    if found.ask == "longer" and (titled or places_of(low)) and found.items:
+        return "about_item"
+    if found.ask == "recommend" and titled and asks_whether_there(low) and not _LIKE.search(low):
+        return "about_item"
     if found.ask == "shorter" and found.shorter_items:
         return "recommend"
     if found.ask == "about_item" and not found.items:
@@ -143,6 +174,10 @@ def _settled(found: Understood, low: str, titled: bool) -> Ask:
     kinds = {fact.kind for fact in found.facts}
     if found.ask == "like_that" and "like" in kinds:
         return "tell"
+    if found.ask == "nothing" and found.items and points_alone(low):
+        return "about_item"
+    if found.ask == "nothing" and found.order:
+        return "recommend"
     if found.ask != "nothing":
         return found.ask
     if kinds & {"want", "mood", "time", "company", "occasion", "not_now"}:
@@ -151,6 +186,8 @@ def _settled(found: Understood, low: str, titled: bool) -> Ask:
         return "tell"
     if titled and says_unseen(low):
         return "about_item"
+    if found.unknown:
+        return "recommend"
     return "recommend" if titled or found.foreign else "nothing"
 
 
@@ -197,15 +234,17 @@ def _masked(text: str, named: Sequence[Named]) -> str:
     return text
 
 
-def _pointed(low: str, spoken: Spoken, ask: Ask) -> str:
-    """The id of the shown item that a message points at; empty for none."""
-    place = place_of(low)
-    if place is not None and spoken.shown:
-        at = place - 1 if place > 0 else len(spoken.shown) - 1
-        return spoken.shown[at] if at < len(spoken.shown) else ""
+def _pointed(low: str, spoken: Spoken, ask: Ask) -> list[str]:
+    """The ids of the shown items that a message points at; of several only where it compares them."""
+    places = places_of(low)
+    if places and spoken.shown:
+        last = len(spoken.shown) - 1
+        ats = [place - 1 if place > 0 else last for place in places]
+        ids = [spoken.shown[at] for at in ats if at <= last]
+        return ids if ask == "about_item" else ids[:1]
     if ask != "forget" and (points_back(low) or ask in ("why", "not_that", "about_item")):
-        return spoken.focus
-    return ""
+        return [spoken.focus] if spoken.focus else []
+    return []
 
 
 def _foreign_before(low: str, spoken: Spoken) -> tuple[Item, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rectune.core.text.common_words import FUNCTION_WORDS
 from rectune.core.types import Locale
 from rectune.dialogue.chat_catalogue import Named
-from rectune.dialogue.cues import cues_of
+from rectune.dialogue.cues import Cue, cues_of, of_somebody_else
 from rectune.dialogue.intents import ordinal_spans
 from rectune.dialogue.knowledge import ChatFact
 from rectune.dialogue.message_text import blanked, sentences_of
@@ -16,8 +16,9 @@ from rectune.dialogue.phrases import says_something
 from rectune.prompts.title_matching import PARTICLES
 
 _LONGEST = 300
+_REST_OF_WORD = re.compile("[가-힣]*")
 _POLITE = re.compile(
-    r"\b(?:please|like|similar to|don't forget|remember|could you|can you|would you|i "
+    r"\b(?:good (?:morning|evening|afternoon|night)|instead|then|actually|whatever|please|like|similar to|don't forget|remember|could you|can you|would you|i "
     r"think|thanks|thank you|hello|hi|hey|me|something|anything|maybe|some|any"
     r"|what should i \w+|what can i \w+|to (?:watch|see|read|play|listen to)|surprise"
     r"|suggestions?|recommendations?"
@@ -26,7 +27,8 @@ _POLITE = re.compile(
     r"|else|other|another|different|new|more|next|again|ones|shorter|short)\b"
     r"|추천\S*|부탁\S*|해 ?줘\S*|주세요|볼 ?만한|뭐|뭘|어때\S*|있어\S*|없어\S*|있나\S*"
     r"|없나\S*|좀|혹시|보고|싶\S*|읽고|듣고|하고"
-    r"|다른|또|그거|이거|거(?=\s|$)|것|걸|찾\S*|알려\S*|보여\S*|골라\S*|더|그런|이런|말고|오늘은?|짧은"
+    r"|다른|또|그거|이거|거(?=\s|$)|것|걸|찾\S*|알려\S*|보여\S*|골라\S*|더|그런|이런|말고|오늘은?|짧은|안녕\S*|몰라|아무 ?거나|상관 ?없\S*|알아서|모르겠\S*|볼 ?(?:거|건데|게|영화)|읽을 ?(?:거|건데|책)"
+    r"|(?:보여|빼|알려) ?주\S*|차라리|그럼|하나만"
 )
 
 
@@ -57,6 +59,9 @@ def words_to_search(
         cues = cues_of(low[sentence.start : sentence.end], locale)
         for at, cue in enumerate(cues):
             start, end = cue.start, cue.end
+            if locale == "ko" and not cue.behind:
+                end = _REST_OF_WORD.match(low, sentence.start + end).end() - sentence.start  # type: ignore[union-attr]
+                start = _of_others(low[sentence.start : sentence.end], cues, at)
             if cue.stance == "void" and locale == "ko":
                 start = cues[at - 1].end if at else 0
             elif cue.stance == "void":
@@ -73,6 +78,13 @@ def words_to_search(
     while words and words[-1].casefold() in FUNCTION_WORDS:
         words = words[:-1]
     return _cut(" ".join(words))
+
+
+def _of_others(part: str, cues: Sequence[Cue], at: int) -> int:
+    """Where the words begin that belong to a Korean cue: from its own on, and from what somebody else likes."""
+    cue, before = cues[at], cues[at - 1].end if at else 0
+    others = cue.stance in ("like", "avoid", "seen") and of_somebody_else(part[before : cue.start])
+    return before if others else cue.start
 
 
 def _cut(words: str) -> str:
