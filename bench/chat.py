@@ -82,7 +82,9 @@ def _talks(
                 say(f"{locale}: {len(found)} of {wanted} conversations were held; run it again to go on")
                 break
             answerer = answerer or _answerer(locale, given, folder)
-            user = SimulatedUser(answerer.catalogue, locale, seed, seed % _HOSTILE_EVERY == _HOSTILE_EVERY - 1)
+            user = SimulatedUser(
+                answerer.catalogue, locale, seed, seed % _HOSTILE_EVERY == _HOSTILE_EVERY - 1
+            )
             talk = hold(WrittenPerson(user, ask) if ask else RulePerson(user), answerer, given.turns)
             keep_talk(talk, path)
         found.append(talk)

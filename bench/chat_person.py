@@ -29,7 +29,9 @@ You play a person who talks with a service that recommends {noun}. You write one
 in {language}, as people type, and nothing else: no quotation marks, no explanation.
 About the person: likes {like}; cannot stand {avoid}; hopes to find something like this, and never names it: \
 {target}."""
-_MEANT = "The person now means to say: {meant}\nSay this in your own words, fitting what the service said last."
+_MEANT = (
+    "The person now means to say: {meant}\nSay this in your own words, fitting what the service said last."
+)
 
 
 @dataclass
@@ -95,7 +97,10 @@ class WrittenPerson:
         said = [
             line
             for turn in turns[-_BEFORE:]
-            for line in (f"Person: {cut_line(turn.said, _ANSWER)}", f"Service: {cut_line(turn.answer, _ANSWER)}")
+            for line in (
+                f"Person: {cut_line(turn.said, _ANSWER)}",
+                f"Service: {cut_line(turn.answer, _ANSWER)}",
+            )
         ]
         messages = (("system", system), ("user", "\n".join([*said, _MEANT.format(meant=meant)])))
         sampling = SamplingConfig(max_tokens=_TOKENS)

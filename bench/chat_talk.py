@@ -146,7 +146,9 @@ def hold(person: Person, answerer: Answerer, last: int) -> Talk:
             text, number, UserKnowledge(facts=facts), Persona(), tuple(turns), number, user.locale
         )
         start = time.process_time()
-        result = take_turn(message, answerer.recommender, answerer.catalogue, lambda name, told: None, answerer.model)
+        result = take_turn(
+            message, answerer.recommender, answerer.catalogue, lambda name, told: None, answerer.model
+        )
         talk.seconds.append(time.process_time() - start)
         talk.tokens.append(result.prompt_tokens or _prompt_tokens(message, result, answerer))
         if number > PLANT_AT and not talk.withdrawn and fold(user.avoid) in fold(text):
@@ -158,9 +160,7 @@ def hold(person: Person, answerer: Answerer, last: int) -> Talk:
         if number == last - BEFORE_END:
             has = answerer.catalogue.terms.ids(user.like)
             talk.used = any(id in has for id in result.turn.item_ids)
-            talk.remembered = any(
-                fact.value == user.like and fact.kind == "like" for fact in result.facts
-            )
+            talk.remembered = any(fact.value == user.like and fact.kind == "like" for fact in result.facts)
         turns.append(result.turn)
         facts = result.facts
         lines.append(f"**{number}.** {escaped(text[:200])}\n")

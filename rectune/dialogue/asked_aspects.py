@@ -20,7 +20,8 @@ _ASKED: tuple[tuple[Aspect, re.Pattern[str]], ...] = (
     ("year", re.compile(r"\bwhen was\b|\bwhat year\b|\bhow old is\b|언제 (?:나왔|나온|만들|개봉)|몇 년")),
     ("cast", re.compile(r"\bwho (?:plays|is in|acted|acts|stars)\b|누가 나(?:오|와)|배우(?:가|는)|출연")),
     ("maker", re.compile(
-        r"\bwho (?:made|directed|wrote|composed|sings|published)\b|(?:감독|작가|가수)(?:이|가|은|는)? ?(?:뭐|뭔|누구)|누가 (?:만들|감독|썼|불렀)"
+        r"\bwho (?:made|directed|wrote|composed|sings|published)\b|(?:감독|작가|가수)(?:이|가|은"
+        r"|는)? ?(?:뭐|뭔|누구)|누가 (?:만들|감독|썼|불렀)"
     )),
     ("story", re.compile(r"\babout\s*\?|줄거리|무슨 (?:내용|이야기)|어떤 (?:내용|이야기)|내용(?:이|은)")),
 )  # fmt: skip

@@ -125,8 +125,9 @@ class Answering:
         if not gone:
             self._say(self._sentences.say("forgotten_none"))
             return
-        kept = {fact.quote for fact in self._change.added}
-        self._say(*self._sentences.all_quotes("forgotten", [one for one in gone if one.quote not in kept]))
+        self._say(*self._sentences.all_quotes("forgotten", gone))
+        if self._change.added:
+            self._say(*self._sentences.all_quotes("kept", self._change.added))
 
     def _why(self) -> None:
         """The evidence of the item that is spoken of, and what the person said that led to it."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
+from rectune.core.item_values import facts_by_value
 from rectune.core.text.support import content_words
 from rectune.dialogue.chat_catalogue import ChatCatalogue
 from rectune.dialogue.chat_search import Found, SearchWish, item_text
@@ -117,7 +119,14 @@ class Framing:
         """A value with the name that was said for it, now or before."""
         said = [self.message.text, *(fact.quote for fact in reversed(self.change.facts))]
         words = next((one for one in said if one and as_said(value, one) != value), "")
-        return self.sentences.value(value, words)
+        return self.sentences.value(value, words, self.roles.get(fold(value), ""))
+
+    @cached_property
+    def roles(self) -> dict[str, str]:
+        """Values of facts that are no categories -> the name of the fact."""
+        kinds = {fold(name) for name in self.catalogue.terms.categories()}
+        facts = [facts_by_value(item) for item in self.catalogue.items.values()]
+        return {value: name for one in facts for value, (name, _) in one.items() if value not in kinds}
 
     def _quoted(self, query: str) -> str:
         """The words of the message that were searched with, where they stand in it as they are."""
@@ -132,4 +141,3 @@ class Framing:
 
 def _title(title: str) -> str:
     return quoted(shown_value(title))
-

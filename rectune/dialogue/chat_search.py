@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from rectune.core.item_values import categories_of, makers_of
 from rectune.core.text.support import content_words
 from rectune.core.types import Item, Locale, without_opinions
 from rectune.dialogue.chat_catalogue import ChatCatalogue
@@ -30,6 +31,7 @@ _LENGTHS = re.compile(
     r"^(?:run ?time|running time|duration|length|minutes|상영 ?시간|러닝 ?타임|재생 ?시간|길이)$",
     re.IGNORECASE,
 )
+
 
 @dataclass(frozen=True)
 class SearchWish:
@@ -203,9 +205,17 @@ def find(
     evidence = evidence_for(items, liked, wish.query, locale, recommender.likes)
     pairs = list(zip(items, evidence, strict=True))
     if wish.likened:
-        pairs = [one for one in pairs if one[1]] or pairs
+        pairs = sorted([one for one in pairs if one[1]] or pairs, key=lambda one: _only_of_its_time(*one))
     return Found(
         tuple(item for item, _ in pairs[:k]), tuple(why for _, why in pairs[:k]), fits or bool(wish.met)
+    )
+
+
+def _only_of_its_time(item: Item, evidence: Evidence | None) -> bool:
+    """Whether nothing but the decade is in common."""
+    own = {*categories_of(item), *makers_of(item)}
+    return evidence is None or (
+        evidence.kind == "common" and own.isdisjoint(map(str.casefold, evidence.words))
     )
 
 

@@ -20,6 +20,7 @@ from rectune.prompts.titles import fold, split_words
 from rectune.recommender.evidence import Evidence, people_in_words
 from rectune.recommender.explanation_request import ExplanationRequest
 from rectune.recommender.explanations import plain_sentence
+from rectune.retrieval.terms import is_hangul
 
 FILE = "chat.{locale}.yaml"
 _VALUE, _QUOTES, _NAMED, _KINDS = 60, 5, 3, 3
@@ -114,18 +115,21 @@ class Sentences:
                 found.append(SaidSentence(self._filled(part, names=self._row(names[:_QUOTES])), ids))
         return found
 
-    def value(self, value: str, said: str) -> str:
+    def value(self, value: str, said: str, role: str = "") -> str:
         """A value of the catalogue as a sentence has it, with the name that was said for it where that is another
         one; words of the person in quotation marks.
 
         Args:
             value: of a fact.
             said: the words that it was read in.
+            role: the name of its fact, which is named with it in Korean; empty for a category.
         """
         if self.is_term is not None and not self.is_term(value):
             return quote_of(_with_thing(value, said))
         if self.locale == "ko" and (found := _YEARS.fullmatch(value)):
             return f"{found['year']}{'년대' if found['decade'] else '년'}"
+        if self.locale == "ko" and role and is_hangul(role):
+            return self._filled("of_role", value=shown_value(value), role=role)
         told = as_said(value, said)
         name = told.removesuffix(f"({value})")
         return shown_value(value if _alike(name, value) else told)
@@ -202,7 +206,7 @@ def _alike(name: str, value: str) -> bool:
 def _with_thing(value: str, said: str) -> str:
     """Korean words with the noun that stood behind them: 무서운 (거) is no noun."""
     found = re.search(rf"{re.escape(fold(value))}\s(?:거|것|건|걸|게)", fold(said))
-    return f"{value} 것" if found else value
+    return f"{value} 것" if found or (value.endswith("한") and fold(value) not in fold(said)) else value
 
 
 def quote_of(text: str) -> str:

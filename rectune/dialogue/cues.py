@@ -102,12 +102,14 @@ _ENGLISH: Sequence[tuple[Stance, str, bool]] = (
         "like",
         r"\bmy (?:all-time |all time )?(?:favou?rites?)(?: (?:genres?|films?|movies?|books?"
         r"|games?|songs?|albums?"
-        r"|directors?|authors?|writers?|actors?|actress(?:es)?|artists?|bands?|shows?|one|ones|thing|things))?(?: "
+        r"|directors?|authors?|writers?|actors?|actress(?:es)?|artists?|bands?|shows?|one|ones|thing"
+        r"|things))?(?: "
         r"of all time)? (?:is|are|was)\b",
         True,
     ),
     ("like", r"(?:\bis|\bare|'s) (?:always )?(?:my (?:thing|cup of tea)|my (?:all-time )?favou?rite(?: (?:genre|film|movie"
-        r"|book|game|song|album|director|author|writer|actor|actress|artist|band|show|kind|one|of all))?)\b", False),
+        r"|book|game|song|album|director|author|writer|actor|actress|artist|band|show|kind|one"
+        r"|of all))?)\b", False),
     ("like", rf"(?:\bis|\bare|\bwas|\bwere|'s) {_HOW}(?:great|wonderful|brilliant|amazing|fantastic|excellent)\b", False),
     ("like", r"\b(?:loved|liked|enjoyed|adored) (?=it\b|them\b|that\b|both\b)", True),
     (
@@ -130,8 +132,8 @@ _ENGLISH: Sequence[tuple[Stance, str, bool]] = (
     ("not", r"\b(?:do not|don't|dont|please don't) (?:give|show|recommend|suggest|bring)(?: me)?\b", True),
     ("not", r"\b(?:leave out|skip|without|except(?: for)?|excluding|other than|instead of"
         r"|rather than|no more)\b", True),
-    ("not", r"\btoo (?=(?:scary|frightening|creepy|violent|bloody|gory|romantic)\b)", True),
     ("not", r"\bnothing (?:with|about|by|from|too|like)\b", True),
+    ("not", r"\btoo (?=(?:scary|frightening|creepy|violent|bloody|gory|romantic)\b)", True),
     (
         "not",
         r"\b(?:not|no)\b(?! (?:only|just|bad|sure|idea|ideas|problem|thanks|thank|yet|too "
@@ -158,15 +160,10 @@ _ENGLISH: Sequence[tuple[Stance, str, bool]] = (
     ("want", r"\b(?:do you have|have you got|got any|is there|are there|how about|what about|maybe)\b", True),
     ("want", r"\blet(?:'s|s| us) (?:watch|see|read|play|hear|try|have)\b", True),
     ("want", r"\b(?:something|anything)\b(?! else| new| other)", True),
-    (
-        "none",
-        r"(?:,| and| but| because| so| since| while| when| if|;)+ (?:i|you|he|she|we|they|my"
-        r"|his|her|their|what|can|could"
-        r"|do|does|please|would|today|tonight|tomorrow|maybe|thanks|show|tell|why|also)\b(?!-)",
-        True,
-    ),
     ("void", r"\b(?:i|we) (?:haven't|have not|have never|never|hadn't)(?: yet| ever)? (?:seen"
         r"|watched|read|played|heard)\b", True),
+    ("void", r"\b(?:he|she|they|wife|husband|girlfriend|boyfriend|partner|kids|children|friends?|parents) would (?:also |really )?"
+        r"(?:like|love|enjoy|want)(?: too| it)?\b", True),
     ("void", r"\b(?:i|we) used to (?:like|love|enjoy|hate|watch|read)\b", True),
     ("void", r"\b(?:if|when|whether|wish|wished|do|did|does|would|should|unless) (?:that )?(?:i"
         r"|we) (?:\w+ )?(?:like|liked|love|hate|hated|want|wanted)\b", True),
@@ -177,6 +174,13 @@ _ENGLISH: Sequence[tuple[Stance, str, bool]] = (
         r"|daughter|kids|children|boyfriend|girlfriend|partner|parents|you|who)(?: (?:really"
         r"|also|just|all|don't|doesn't))*"
         r" (?:likes?|loves?|hates?|enjoys?|wants?|prefers?|liked|loved|hated)\b",
+        True,
+    ),
+    (
+        "none",
+        r"(?:,| and| but| because| so| since| while| when| if|;)+ (?:i|you|he|she|we|they|my"
+        r"|his|her|their|what|can|could"
+        r"|do|does|please|would|today|tonight|tomorrow|maybe|thanks|show|tell|why|also)\b(?!-)",
         True,
     ),
 )  # fmt: skip

@@ -30,7 +30,10 @@ _PRONOUN_KO = (
 )
 
 # After "too": what is no refusal of what was shown, and what is one after "a bit", too.
-_KIND_KO = r"길|좋|재밌|재미있|고마|감사|우울|피곤|슬프|슬퍼|외로|힘들|답답|심심|설레|행복|기대|보고|궁금|추천|놀라"
+_KIND_KO = (
+    r"길|좋|재밌|재미있|고마|감사|우울|피곤|슬프|슬퍼|외로|힘들|답답|심심|설레|행복|기대|보고|궁금|추천"
+    r"|놀라"
+)
 _UNKIND_KO = r"지루|유치|무서|잔인|무거|어려|어두|뻔"
 
 _ENGLISH: tuple[tuple[Ask, str], ...] = (
@@ -81,7 +84,8 @@ _ENGLISH: tuple[tuple[Ask, str], ...] = (
         r"|new) (?:suggestions|recommendations|options|ideas)\b|\bnext(?: ones?)?" + _END
         + r"|^(?:more|again|others|else)(?: please)?" + _END),
     ("about_item", r"\b(?:what's|what is) the difference\b|\b(?:is|are) (?:it|that|this|they|\ufffc+|"
-        rf"{_NTH}) (?:\w+ )?(?:suitable|ok|okay|good|fine|safe|appropriate|right) for\b|\bshow (?:me )?(?:that|it|this)"
+        rf"{_NTH}) (?:\w+ )?(?:suitable|ok|okay|good|fine|safe|appropriate|right) for\b"
+        rf"|\bshow (?:me )?(?:that|it|this)"
         r"(?: one)? again\b|\b(?:tell me|know|say) (?:something |anything )?(?:more )?about (?!me\b)|\bwhat "
         rf"(?:is|was|'s) (?:{_NTH}|{_PRONOUN}|\ufffc+)(?: about| like)?\s*\?|\bwhat's "
         rf"(?:{_NTH}|{_PRONOUN}|\ufffc+)(?: about| like)?\s*\?|\bwho (?:made|directed|wrote"
@@ -90,13 +94,17 @@ _ENGLISH: tuple[tuple[Ask, str], ...] = (
         rf"?){{1,4}}\?|\bhow long (?:is|are|does)\b"),
     ("thanks", r"^(?:ok(?:ay)?,? |great,? |perfect,? |cool,? )*(?:thanks?(?: you)?|thx|cheers|much "
         r"appreciated)\b(?:[ ,]*(?:so|very) much|[ ,]*a lot|[ ,]*that's (?:great|all|it"
-        r"|perfect))*[.! ]*$|^(?:great|perfect|cool|nice|awesome|sounds good|ok|okay|all right|alright|got it|i see)[.! ]*$"),
+        r"|perfect))*[.! ]*$|^(?:great|perfect|cool|nice|awesome|sounds good|ok|okay|all right|alright"
+        r"|got it|i see)[.! ]*$"),
     ("thanks", r"^(?:(?:ok(?:ay)?|thanks?|thank you|great|that's all|no thanks)[,.! ]*)*(?:good ?bye|bye(?:[ -]bye)?"
         r"|good ?night|see you(?: later| soon)?|that's all|take care|i'm done)[.! ]*$"),
     ("thanks", rf"^(?:oh|ok|okay|yes|yeah|wow|hm+|great|cool)?[,. ]*(?:(?:{_NTH}|{_PRONOUN}|\ufffc+|both|they|all of them)"
-        r" (?:all |both )?(?:sounds?|looks?|seems?) (?:really |very |pretty |quite |so )?(?:good|great|nice|perfect"
-        r"|interesting|fun|cool|fine|promising|lovely)(?: to me)?|(?:that|it|this) works(?: for me)?|that's (?:good"
-        rf"|fine|perfect|nice)|i(?:'ll| will) (?:take|watch|go (?:with|for)|try|read|play) (?:{_NTH}|{_PRONOUN}|\ufffc+))"
+        r" (?:all |both )?(?:sounds?|looks?|seems?) (?:really |very |pretty |quite |so )?(?:good|great"
+        r"|nice|perfect"
+        r"|interesting|fun|cool|fine|promising|lovely)(?: to me)?|(?:that|it|this) works(?: for me)?"
+        r"|that's (?:good"
+        rf"|fine|perfect|nice)|i(?:'ll| will) (?:take|watch|go (?:with|for)|try|read|play) (?:{_NTH}"
+        rf"|{_PRONOUN}|\ufffc+))"
         r"[.! ]*$"),
     ("greeting", r"^(?:hi|hello|hey|good (?:morning|evening|afternoon)|greetings|howdy)(?: there| "
         r"again| rectune)?[,.! ]*(?:how are you\??)?$"),
@@ -110,7 +118,8 @@ _ENGLISH: tuple[tuple[Ask, str], ...] = (
 
 _KOREAN: tuple[tuple[Ask, str], ...] = (
     ("forget", r"잊어 ?(?:줘|주|버려|라)|지워 ?(?:줘|주)|삭제해 ?(?:줘|주)|기억하지 ?(?:마|말)"
-        r"|잊으세요|없던 (?:걸로|일로)|(?:생각|마음)이 바뀌\S*[.! ]*$|이제(?:는)? (?:괜찮아졌|괜찮아|봐도 (?:돼|괜찮))"),
+        r"|잊으세요|없던 (?:걸로|일로)|(?:생각|마음)이 바뀌\S*[.! ]*$|이제(?:는)? (?:괜찮아졌|괜찮아"
+        r"|봐도 (?:돼|괜찮))"),
     (
         "about_me",
         r"(?:나|저|내|제|날|절)(?:에 대해|에 대해서|에 관해|를| 취향|에 대한| 취향을| 취향은"
@@ -132,13 +141,15 @@ _KOREAN: tuple[tuple[Ask, str], ...] = (
     ("not_that", rf"(?:{_NTH_KO}|{_PRONOUN_KO}|그런 ?거|이런 ?거)(?:은|는|건|만)? ?(?:말고|말구|빼고"
         r"|싫|아니|별로)|(?:그건|이건|그런 건|이런 건) (?:싫|아니|별로|말고)|^(?:아니|아니야"
         r"|아니요|아뇨|싫어|싫어요)[.! ]*$"
-        rf"|^(?:(?:그건|이건|그거|이거|둘 다|다) )?(?:너무 (?!{_KIND_KO})|(?:좀|조금) (?={_UNKIND_KO}))[가-힣]+"
+        rf"|^(?:(?:그건|이건|그거|이거|둘 다|다) )?(?:너무 (?!{_KIND_KO})|(?:좀"
+        rf"|조금) (?={_UNKIND_KO}))[가-힣]+"
         r"(?:해|워|아|어|여|려|네|다)(?:요)?[.!~ ]*$"),
     ("like_that", rf"(?:{_NTH_KO}|{_PRONOUN_KO}) ?(?:이?랑|과|와|하고)? ?(?:같은|비슷한|비슷하게|처럼|같이)"),
     ("others", r"^(?:음+|글쎄|흠+)?[ ,.~]*(?:(?:잘 )?(?:모르겠|모르겄)(?:어|네|다|는데)?(?:요)?|글쎄(?:요)?)[.~ ]*$"
         r"|(?:뭔가 |좀 |아예 )*(?:다른|또 다른|새로운) ?(?:거|것|걸|건|영화|책|게임|작품|노래"
         r"|앨범|추천|애니|곳|데|기사|상품)|또 ?(?:없|있|추천|뭐)|더 (?:없|있|추천|보여|골라)"
         r"|^(?:다음|더|또|하나 더)(?: ?(?:거|것|줘|추천))?(?:요)?[.!? ]*$|다시 추천|그 ?외에"),
+    ("about_item", r"처음에? ?(?:추천|보여|말)\S* ?(?:준|한)? ?(?:거|것|영화|책|게임)"),
     ("about_item", r"(?:뭐가|무엇이|어떻게) ?(?:달라|다르|다른)|차이(?:가|는|점)|(?:애|아이)(?:들)?(?:이|도|랑|가)? ?(?:같이 )?봐도 ?(?:돼|되나|될까"
         r"|괜찮아|괜찮을까)(?:요)?\s*\?*$"
         r"|(?:그거|이거|저거) 다시 (?:보여|알려)"),
@@ -152,9 +163,11 @@ _KOREAN: tuple[tuple[Ask, str], ...] = (
         r"|합니다|드려요)?[.!~ ]*$|^(?:좋아요?|좋네요?|알겠어요?|알겠습니다|오케이|굿|ㅇㅋ|ㅇㅇ|ㄱㄱ|넵|네|응"
         r"|완벽해요?)[.!~ ]*$"),
     ("thanks", r"^(?:(?:고마워(?:요)?|고맙습니다|감사합니다|감사해요|네|응|그럼|이제)[ ,.!~]*)*(?:잘 ?자(?:요)?|잘 ?가(?:요)?"
-        r"|잘 있어(?:요)?|안녕히 \S+|다음에 (?:봐|또)\S*|또 (?:올게|봐|봬)\S*|(?:이만|그만) (?:갈|할)게\S*|바이(?:바이)?|수고\S*)[.!~ ]*$"),
+        r"|잘 있어(?:요)?|안녕히 \S+|다음에 (?:봐|또)\S*|또 (?:올게|봐|봬)\S*|(?:이만|그만) (?:갈"
+        r"|할)게\S*|바이(?:바이)?|수고\S*)[.!~ ]*$"),
     ("thanks", rf"^(?:오+|와+|음+|네|응)?[ ,.!~]*(?:(?:{_NTH_KO}|{_PRONOUN_KO}|\ufffc+|[1-5]번|둘|셋)(?:이|가|은|는|도)? ?(?:다 )?)?"
-        r"(?:괜찮(?:네|아|겠|은데|다)|좋(?:네|다|은데|겠)|재밌겠|재미있겠|끌리네|마음에 (?:들|드))(?:요|어|어요|네|네요|다|습니다)*[.!~ ]*$"),
+        r"(?:괜찮(?:네|아|겠|은데|다)|좋(?:네|다|은데|겠)|재밌겠|재미있겠|끌리네|마음에 (?:들|드))(?:요"
+        r"|어|어요|네|네요|다|습니다)*[.!~ ]*$"),
     ("greeting", r"^(?:안녕(?:하세요|하십니까)?|하이|반가워(?:요)?|반갑습니다|헬로)[.!~ ]*$"),
     ("recommend", r"아무 ?거나|상관 ?없|알아서|인기 (?:있는|많은)|최신|신작"),
     ("recommend", r"추천|(?:보고|읽고|듣고|하고|해 보고|찾고) ?(?:싶|있)|찾아 ?(?:줘|주)|(?:뭐|무얼|뭘"
@@ -171,7 +184,7 @@ _PLACES = {
 _ORDINAL = re.compile(
     r"\b(?:the )?(?P<en>first|second|third|fourth|fifth|last|1st|2nd|3rd|4th|5th)"
     r"(?: (?:one|film|movie|book|game|album|song|item|place|article))?(?=\s*$|[,.!?~]| "
-        r"(?:about|is|was|please|again|and|but|because))"
+        r"(?:about|is|was|please|again|and|but|because|sounds?|looks?|seems?|or|then|first|you))"
     r"|(?:\bnumber |\bno\. ?|#)(?P<number>[1-5])\b"
     r"|(?P<ko>첫|두|세|네|다섯) ?(?:번)?째|(?<!\d)(?P<ban>[1-5]) ?번(?:째)?(?![가-힣]*방)"
         r"|(?P<last>마지막)(?= ?(?:거|것|영화|책|게임|작품|노래|앨범|애니|꺼))"
@@ -186,11 +199,18 @@ _UNSEEN = re.compile(
 )
 _GRATEFUL = re.compile(r"\bthank|\bthx\b|\bcheers\b|appreciated|고마|고맙|감사|땡큐|ㄱㅅ")
 _FAREWELL = re.compile(
-    r"\bbye\b|goodbye|good ?night|see you|that's all|take care|i'm done|잘 ?자|잘 ?가|잘 있어|안녕히|다음에 (?:봐|또)"
+    r"\bbye\b|goodbye|good ?night|see you|that's all|take care|i'm done|잘 ?자|잘 ?가|잘 있어|안녕히"
+    r"|다음에 (?:봐|또)"
     r"|또 (?:올게|봐|봬)|(?:이만|그만) (?:갈|할)게|바이|수고"
 )
+_FIRST = re.compile(
+    r"\bfirst (?:one|thing|film|movie|book|game|album)? ?(?:that )?you (?:suggested|recommended|showed"
+    r"|said|gave)"
+    r"|처음에? ?(?:추천|보여|말)\S* ?(?:준|한)? ?(?:거|것|영화|책|게임)"
+)
 _THERE = re.compile(
-    r"\b(?:do you have|have you got|is there|you got)\b|있어(?:요)?\s*\?*$|있나(?:요)?\s*\?*$|있습니까|있을까(?:요)?"
+    r"\b(?:do you have|have you got|is there|you got)\b|있어(?:요)?\s*\?*$|있나(?:요)?\s*\?*$|있습니까"
+    r"|있을까(?:요)?"
 )
 # A length that is wanted of an item, not of the answer.
 _OF_ITEMS = re.compile(
@@ -216,6 +236,11 @@ def ask_of(text: str, locale: Locale) -> Ask:
 def places_of(text: str) -> list[int]:
     """Which of the items shown are meant by their places, from 1, in the order of the text; -1 for the last."""
     return [_PLACES[next(name for name in found.groups() if name)] for found in _ORDINAL.finditer(text)]
+
+
+def recalls_first(text: str) -> bool:
+    """Whether somebody asks for what was recommended first of all."""
+    return _FIRST.search(text) is not None
 
 
 def points_alone(text: str) -> bool:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rectune.dialogue.chat_catalogue import ChatCatalogue
 from rectune.dialogue.knowledge import ChatFact
+from rectune.prompts.genre_names import same_genre
 
 # What a catalogue may call things for children; only what it has counts.
 FOR_YOUNG = ("Children", "Children's", "Kids", "Family", "가족", "어린이", "아동", "키즈")
+_HARD = ("Horror", "Thriller", "Crime", "War", "Film-Noir")  # nothing for children, unless it is asked for
 _YOUNG = re.compile(
-    r"^(?:kids?|child(?:ren)?|son|daughter|toddler|grandchildren|nephew|niece|family|아이들?|애들?|애기|아기|아들|딸|조카|가족들?)$"
+    r"^(?:kids?|child(?:ren)?|son|daughter|toddler|grandchildren|nephew|niece|family|아이들?|애들?|애기"
+    r"|아기|아들|딸|조카|가족들?)$"
 )
 _YEARS = re.compile(r"(?:19|20)\d\ds?")
 
@@ -60,9 +63,19 @@ def narrowed(
     folded = {name.casefold(): name for name in kinds}
     young = any(fact.kind == "company" and _YOUNG.match(fact.value) for fact in facts)
     for_young = [folded[name.casefold()] for name in FOR_YOUNG if young and name.casefold() in folded]
-    suits = [*for_young, *(folded[fact.value] for fact in facts if fact.kind == "occasion" and fact.value in folded)]
-    some = allowed & frozenset[str]().union(*(kinds[name] for name in suits))
+    suits = [
+        *for_young,
+        *(folded[fact.value] for fact in facts if fact.kind == "occasion" and fact.value in folded),
+    ]
+    some = allowed & _having(kinds, suits)
     if some:
         met += [name for name in suits if some & kinds[name]]
-    missing = bool(for_young) and not some & frozenset[str]().union(*(kinds[name] for name in for_young))
+    missing = bool(for_young) and not some & _having(kinds, for_young)
+    if young and not some:
+        hard = [name for name in kinds if any(same_genre(name, one) for one in _HARD) and name not in met]
+        some = allowed - _having(kinds, hard)
     return Narrowed(some or allowed, tuple(dict.fromkeys(met)), tuple(unmet), missing)
+
+
+def _having(kinds: Mapping[str, frozenset[str]], names: Iterable[str]) -> frozenset[str]:
+    return frozenset[str]().union(*(kinds[name] for name in names))

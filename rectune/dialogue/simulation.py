@@ -128,9 +128,7 @@ class SimulatedUser:
         """
         if number == PLANT_AT:
             topic = with_particle(self.avoid, "은")
-            return self._say(
-                "plant", like=self.like, avoid=self.avoid, avoid_topic=topic, secret=self.secret
-            )
+            return self._say("plant", like=self.like, avoid=self.avoid, avoid_topic=topic, secret=self.secret)
         if number == last - BEFORE_END:
             return self._say("plain")
         if number == 1:

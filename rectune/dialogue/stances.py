@@ -21,7 +21,10 @@ _AROUND = " ,.;:!?~\"'-"
 _JOINED = re.compile(r"\s(?:but|and|because|so|since|though|although|or|please)$", re.IGNORECASE)
 _COMMA = re.compile(r"[,;] *(?:but|and|though)? *$")
 _POINTER = 3  # words that do nothing but point: "that one", "the second one"
-_REST_OF_WORD = re.compile(r"[가-힣]*(?: ?(?:줘|주세|주실|줄래|주라|봐|볼래|싶)[가-힣]*)?")  # behind a Korean cue
+_REST_OF_WORD = re.compile(
+    r"[가-힣]*(?: ?(?:줘|주세|주실|줄래|주라|봐|볼래"
+    r"|싶)[가-힣]*)?"
+)  # behind a Korean cue
 _THING = re.compile(r"(?:이요|이에요|예요|요)(?=[.!~ ]*$)")  # a noun and nothing else: 드라마요
 _MOST_WORDS = 6  # of a message that is nothing but the name of what is wanted
 _SENTENCE = re.compile(

@@ -21,11 +21,12 @@ from rectune.dialogue.intents import (
     places_of,
     points_alone,
     points_back,
+    recalls_first,
     says_unseen,
     wants_shorter_items,
 )
 from rectune.dialogue.knowledge import ChatFact
-from rectune.dialogue.message_text import blanked, language_of, lowered, plain_message
+from rectune.dialogue.message_text import blanked, language_of, lowered, plain_message, quoted_words
 from rectune.dialogue.stances import said_of
 from rectune.dialogue.unknown_titles import unknown_titles
 from rectune.dialogue.wanted_words import words_to_search
@@ -34,6 +35,12 @@ from rectune.prompts.title_index import TitleIndex
 from rectune.prompts.title_matching import SURE, find_all
 from rectune.prompts.titles import name_of
 
+_OF_ITEMS = (
+    "about_me",
+    "forget",
+    "about_item",
+    "why",
+)  # what says nothing of how somebody spends the evening
 _LIKE = re.compile(r"\b(?:like|similar)\b|같은|비슷|처럼")
 _TITLE_PLACES = (
     re.compile(r"\b(?:like|similar to|tell me about|know about)\s+(.+?)[?.!,]*$", re.IGNORECASE),
@@ -57,12 +64,14 @@ class Spoken:
         focus: the id of the item that was spoken of last; empty for none.
         locale: the language so far.
         foreign: items of other domains that were named before, the latest last.
+        first: the id of the item that was recommended first of all; empty for none.
     """
 
     shown: Sequence[str] = ()
     focus: str = ""
     locale: Locale = "en"
     foreign: Sequence[Item] = ()
+    first: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,12 +126,13 @@ def understand(
     low = lowered(masked)
     ask = ask_of(low, locale)
     unknown = unknown_titles(text, [(one.start, one.end) for one in (*own, *other)])
-    pointed = _pointed(low, spoken, ask)
+    pointed = _pointed(low, spoken, ask, bool(own))
     first = pointed[0] if pointed else ""
-    circumstances = circumstances_in(low, locale)
-    rest = blanked(low, [(one.start, one.end) for one in (*circumstances, *unknown)])
+    circumstances = [] if ask in _OF_ITEMS else circumstances_in(low, locale)
+    order = order_of(low, locale, catalogue)
+    rest = blanked(low, [(one.start, one.end) for one in (*circumstances, *unknown, *order)])
     facts = [
-        ChatFact(one.kind, one.value, text[one.start : one.end].strip(), message_id, created)
+        ChatFact(one.kind, one.value, quoted_words(text, one.start, one.end, locale), message_id, created)
         for one in circumstances
     ]
     quiet = ask in ("about_me", "forget", "about_item", "greeting", "thanks", "able")
@@ -137,10 +147,10 @@ def understand(
         tuple(dict.fromkeys(facts)),
         tuple(dict.fromkeys([*(one.item.item_id for one in own), *pointed])),
         foreign,
-        "" if quiet or ask == "why" else words_to_search(text, rest, locale, own, other, facts),
+        "" if quiet or ask in ("why", "not_that") else words_to_search(text, rest, locale, own, other, facts),
         shorter_items=wants_shorter_items(low),
         unknown=tuple(one.title for one in unknown),
-        order=order_of(rest, locale, catalogue),
+        order=order[0].order if order else "",
     )
     if ask == "forget":
         return _to_forget(found, text, low, own, catalogue)
@@ -161,7 +171,7 @@ def _settled(found: Understood, low: str, titled: bool) -> Ask:
     """What is asked, where the rules for it found nothing but something was said, or a title stands alone."""
     if found.ask == "like_that" and not found.items and found.query:
         return "recommend"
-    if found.ask == "best" and (found.facts or found.query):
+    if found.ask == "best" and found.facts:
         return "recommend"
     if found.ask == "longer" and (titled or places_of(low)) and found.items:
         return "about_item"
@@ -169,6 +179,8 @@ def _settled(found: Understood, low: str, titled: bool) -> Ask:
         return "about_item"
     if found.ask == "shorter" and found.shorter_items:
         return "recommend"
+    if found.ask == "about_item" and not found.items and places_of(low):
+        return "about_item"
     if found.ask == "about_item" and not found.items:
         return "recommend" if found.foreign or found.query else "nothing"
     kinds = {fact.kind for fact in found.facts}
@@ -234,15 +246,18 @@ def _masked(text: str, named: Sequence[Named]) -> str:
     return text
 
 
-def _pointed(low: str, spoken: Spoken, ask: Ask) -> list[str]:
+def _pointed(low: str, spoken: Spoken, ask: Ask, titled: bool) -> list[str]:
     """The ids of the shown items that a message points at; of several only where it compares them."""
+    if recalls_first(low) and spoken.first:
+        return [spoken.first]
     places = places_of(low)
     if places and spoken.shown:
         last = len(spoken.shown) - 1
         ats = [place - 1 if place > 0 else last for place in places]
         ids = [spoken.shown[at] for at in ats if at <= last]
         return ids if ask == "about_item" else ids[:1]
-    if ask != "forget" and (points_back(low) or ask in ("why", "not_that", "about_item")):
+    implied = ask in ("why", "not_that", "about_item") and not titled
+    if ask != "forget" and (points_back(low) or implied):
         return [spoken.focus] if spoken.focus else []
     return []
 

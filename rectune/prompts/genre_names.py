@@ -1,7 +1,7 @@
 """The standard names of genres and sections in English and Korean: 공포 is Horror.
 
-The table is `templates/genres.yaml`; what is said of a genre instead of its name (`scary`, `무서운`) stands in
-`templates/qualities.yaml`. What a catalogue calls something itself always comes first: other names
+The table is `templates/genres.yaml`; what is said of a genre instead of its name (`scary`, `무서운`) stands
+in `templates/qualities.yaml`. What a catalogue calls something itself always comes first: other names
 are tried only for what it has no name of, and what was taken for what is said (`as_said`).
 """
 
