@@ -5,15 +5,17 @@ films; every fourth person is hostile (injections, control tokens, other people'
 holds titles that are instructions. Without `--model` template sentences answer. With it the model words what
 was found; it is taken as trusted, whatever `rectune doctor --model` says of it, and what does not pass the
 checks does not go out. With `--user-server URL --user-model NAME` a model behind an OpenAI-compatible server
-writes what the person says; the rules decide what is meant, and what is counted.
+writes what the person says; the rules decide what is meant and counted.
 
 Counted are: items that no catalogue has, items that were ruled out, garbled sentences, words of other people;
 the planted like, used near the end; how often the item that they look for was shown by turn; seconds and
 prompt tokens by turn. Without a model the prompt is the one that it would get, its tokens estimated from its
 characters. The seconds are of processor time, since others share the machine.
 
-Each conversation is kept below `--runs`, by settings and code: a run that was broken off goes on, and one with
-`--minutes` stops there and reports what was held.
+Each conversation is kept below `--runs`, by settings and code: a run that was broken off goes on, and one
+with `--minutes` stops there and reports what was held. The samples are small, so that in 20 turns nearly all
+of them is shown: what an item drawn at random would have had is reported beside. `--catalogue FILE` takes a
+larger one in English, of MovieLens' shape.
 """
 
 from __future__ import annotations
@@ -96,11 +98,15 @@ def _settings(given: argparse.Namespace) -> str:
     code = [content_digest(_ROOT / "rectune" / name) for name in _CODE]
     code += [content_digest(path) for path in sorted((_ROOT / "bench").glob("chat*.py"))]
     model = "" if given.model == "none" else content_digest(gguf_file(given.model))
-    return content_id(code, model, given.turns, given.ranker, given.user_server, given.user_model)
+    catalogue = content_digest(given.catalogue) if given.catalogue else ""
+    return content_id(
+        code, model, given.turns, given.ranker, given.user_server, given.user_model, catalogue
+    )  # fmt: skip
 
 
 def _answerer(locale: Locale, given: argparse.Namespace, folder: Path) -> Answerer:
     path, facts = _FILES[locale]
+    path = given.catalogue or path
     items = items_of(path, CatalogueOptions("movies", facts=facts))
     kinds = items[0].categories
     hostile = [Item("movies", f"hostile{at}", title, kinds) for at, title in enumerate(_HOSTILE_TITLES)]
@@ -171,7 +177,8 @@ def _figures(talks: Sequence[Talk], last: int) -> list[tuple[str, Callable[[Sequ
     if any(one.written or one.replaced for one in talks):
         rows += [
             ("messages that the person's model wrote", total("written")),
-            ("… that the rules replaced", total("replaced")), ("people who took their aversion back", lambda some: f"{sum(one.withdrawn > 0 for one in some)}"),
+            ("… that the rules replaced", total("replaced")),
+            ("people who took it back", lambda some: str(sum(bool(one.withdrawn) for one in some))),
         ]  # fmt: skip
     return rows
 
@@ -214,7 +221,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--locales", nargs="*", choices=list(_FILES), default=list(_FILES))
     parser.add_argument("--runs", type=Path, default=Path("runs/bench-chat"), help="keeps conversations")
     parser.add_argument("--minutes", type=float, default=1e6, help="stop after so many")
-    return parser.parse_args()
+    parser.add_argument("--catalogue", type=Path, help="in place of the sample; with --locales en")
+    given = parser.parse_args()
+    if given.catalogue and given.locales != ["en"]:
+        parser.error("--catalogue is for --locales en")
+    if bool(given.user_server) != bool(given.user_model):
+        parser.error("--user-server and --user-model go together")
+    return given
 
 
 if __name__ == "__main__":

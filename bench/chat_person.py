@@ -1,5 +1,5 @@
-"""A simulated person whose sentences a model writes, behind an OpenAI-compatible server; the rules decide what
-is meant, and what is counted.
+"""A simulated person whose sentences a model writes, behind an OpenAI-compatible server; the rules decide
+what is meant, and what is counted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rectune.dialogue.chat_turn import ChatTurn
 from rectune.dialogue.simulation import SimulatedUser
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.inference.server import ServerBackend
-from rectune.prompts.titles import fold, name_of
+from rectune.prompts.titles import key_of, name_of
 
 Ask = Callable[[GenerationRequest], str]
 """Answers a request with text; empty where it has none."""
@@ -25,8 +25,8 @@ _LEAST, _LONGEST = 2, 300  # characters of a message
 _TOKENS, _ANSWER, _BEFORE = 60, 400, 2  # of a message; characters of an answer, and answers that are shown
 _LANGUAGES: dict[Locale, str] = {"en": "English", "ko": "Korean"}
 _SYSTEM = """\
-You play a person who talks with a service that recommends {noun}. You write one short message of that person \
-in {language}, as people type, and nothing else: no quotation marks, no explanation.
+You play a person who talks with a service that recommends {noun}. You write one short message of that \
+person in {language}, as people type, and nothing else: no quotation marks, no explanation.
 About the person: likes {like}; cannot stand {avoid}; hopes to find something like this, and never names it: \
 {target}."""
 _MEANT = (
@@ -80,10 +80,10 @@ class WrittenPerson:
         return meant
 
     def _may(self, text: str) -> bool:
-        user, folded = self.user, fold(text)
+        user, folded = self.user, key_of(text)
         if not _LEAST <= len(text) <= _LONGEST or name_of(user.target.title) in folded:
             return False
-        planted = [fold(one) for one in (user.like, user.avoid, user.secret)]
+        planted = [key_of(one) for one in (user.like, user.avoid, user.secret)]
         if user.purpose == "plant":
             return all(one in folded for one in planted)
         return planted[1] not in folded

@@ -1,4 +1,4 @@
-"""One conversation with a simulated person, and what is counted in it; kept as a file, so that it is held once."""
+"""One conversation with a simulated person, and what is counted in it; kept as a file, to be held once."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def hold(person: Person, answerer: Answerer, last: int) -> Talk:
     talk = Talk(user.locale, user.seed, user.hostile)
     turns, facts, shown = list[ChatTurn](), tuple[ChatFact, ...](), set[str]()
     texts, lines = list[str](), list[str]()
-    free = len(answerer.catalogue.items) - len(answerer.catalogue.terms.ids(user.avoid))
+    free = frozenset(answerer.catalogue.items) - answerer.catalogue.terms.ids(user.avoid)
     for number in range(1, last + 1):
         text = person.says(number, last, turns)
         texts.append(text)
@@ -155,7 +155,7 @@ def hold(person: Person, answerer: Answerer, last: int) -> Talk:
             talk.withdrawn = number
         _count(talk, user, number, result, texts, answerer)
         shown |= set(result.turn.item_ids)
-        talk.chance.append(len(shown) / free)
+        talk.chance.append(len(shown & free) / len(free))
         talk.hit = talk.hit or (number if user.target.item_id in shown else 0)
         if number == last - BEFORE_END:
             has = answerer.catalogue.terms.ids(user.like)

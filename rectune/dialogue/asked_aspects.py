@@ -15,7 +15,8 @@ Aspect = Literal["maker", "cast", "year", "length", "story", "young"]
 
 _CAST = ("cast", "actor", "actress", "starring", "star", "출연", "배우", "주연")
 _ASKED: tuple[tuple[Aspect, re.Pattern[str]], ...] = (
-    ("young", re.compile(r"\bfor (?:my |the |small |young |little )*(?:kids|children|child|family|toddlers?)\b|봐도 ?(?:돼|되|될|괜찮)")),
+    ("young", re.compile(r"\bfor (?:my |the |small |young |little )*(?:kids|children|child|family"
+        r"|toddlers?)\b|봐도 ?(?:돼|되|될|괜찮)")),
     ("length", re.compile(r"\bhow long\b|몇 (?:분|시간)|상영 ?시간|러닝 ?타임")),
     ("year", re.compile(r"\bwhen was\b|\bwhat year\b|\bhow old is\b|언제 (?:나왔|나온|만들|개봉)|몇 년")),
     ("cast", re.compile(r"\bwho (?:plays|is in|acted|acts|stars)\b|누가 나(?:오|와)|배우(?:가|는)|출연")),

@@ -13,17 +13,17 @@ from rectune.dialogue.chat_catalogue import ChatCatalogue
 from rectune.dialogue.chat_framing import Framing
 from rectune.dialogue.chat_model import ChatModel, chat_messages, worded
 from rectune.dialogue.chat_question import kinds_to_ask
+from rectune.dialogue.chat_reasons import Reasons
 from rectune.dialogue.chat_search import Found, SearchWish, find, item_text, ruled_out, wish_of
 from rectune.dialogue.chat_sentences import Sentences, title_of
-from rectune.dialogue.chat_turn import ChatMessage, ChatTurn, Emit, SaidSentence
-from rectune.dialogue.intents import places_of, says_farewell, says_thanks
-from rectune.dialogue.knowledge import ChatFact
+from rectune.dialogue.chat_turn import ChatMessage, Emit, SaidSentence
+from rectune.dialogue.intents import says_farewell, says_thanks
 from rectune.dialogue.memory import MemoryChange
 from rectune.dialogue.message_text import lowered, plain_message
+from rectune.dialogue.pointing import places_of
 from rectune.dialogue.recall import nearest_facts, prompt_parts
 from rectune.dialogue.understanding import Understood, items_in
 from rectune.recommender.answering import CatalogueAnswers
-from rectune.recommender.evidence import evidence_for
 
 _ANSWER = 200  # tokens of the context that are kept for an answer
 _EXPLAINED = 3  # items that are explained where none is pointed at
@@ -66,6 +66,9 @@ class Answering:
         self._sentences = Sentences(understood.locale, recommender.domain, catalogue.terms.has)
         self._framing = Framing(
             message, understood, change, catalogue, self._sentences, recommender.likes is not None
+        )
+        self._reasons = Reasons(
+            message, change, recommender, catalogue, self._sentences, understood.locale, self._wish
         )
         self.said: list[SaidSentence] = []
         self.item_ids: tuple[str, ...] = ()
@@ -142,44 +145,7 @@ class Answering:
         if best:
             self._say(self._sentences.named("best", items))
         for item in items:
-            self._explain(item)
-
-    def _explain(self, item: Item) -> None:
-        """Why one item was recommended."""
-        say = self._sentences
-        if likened := [one for one in self._likened_before() if one is not item]:
-            (why,) = evidence_for([item], likened, "", self._understood.locale, None)
-            self._say(say.named("why_likened", likened), say.about(item))
-            if why:
-                self._say(say.say("why_shared", words=", ".join(why.words)))
-            return
-        query = next((turn.query for turn in reversed(self._message.earlier) if turn.item_ids), "")
-        wish = self._wish(query)
-        liked = [self._catalogue.items[id] for id in wish.history if id in self._catalogue.items]
-        found = find(self._recommender, self._catalogue, _only(wish, item), self._understood.locale, 1)
-        others, literal = [one for one in liked if one is not item], self._literal(query)
-        self._say(say.reason(item, others, literal, found.evidence[0]))
-        if said := self._said_for(item):
-            self._say(say.quotes("why_said", said))
-        elif not others and not literal:
-            self._say(say.say("why_first", likes=self._recommender.likes is not None))
-
-    def _likened_before(self) -> list[Item]:
-        """The items that the last answer with items should be like, as its message named them."""
-        turns = self._message.earlier
-        at = next((at for at in range(len(turns) - 1, -1, -1) if turns[at].item_ids), -1)
-        if at < 0 or turns[at].ask not in ("like_that", "recommend"):
-            return []
-        before = next((turn.item_ids for turn in reversed(turns[:at]) if turn.item_ids), ())
-        return self._named_in(turns[at], before)
-
-    def _named_in(self, turn: ChatTurn, before: Sequence[str]) -> list[Item]:
-        named = items_in(turn.said, self._catalogue)
-        if turn.ask != "like_that" or named:
-            return named
-        places = [place - 1 if place > 0 else len(before) - 1 for place in places_of(lowered(turn.said))]
-        ids = [before[at] for at in places if at < len(before)] or list(before[:1])
-        return [self._catalogue.items[id] for id in ids[:1] if id in self._catalogue.items]
+            self._say(*self._reasons.why(item))
 
     def _about_item(self) -> None:
         items = [self._catalogue.items[id] for id in self._understood.items if id in self._catalogue.items]
@@ -259,11 +225,6 @@ class Answering:
         self.by = "model" if written.sentences else "template"
         return bool(written.sentences)
 
-    def _literal(self, query: str) -> str:
-        """The query of an earlier turn, where it stands in what the person said as it is."""
-        texts = [plain_message(turn.said).casefold() for turn in self._message.earlier]
-        return query if any(query.casefold() in text for text in texts) else ""
-
     def _told(
         self, items: Sequence[Item], evidence: Sequence[Any], wish: SearchWish | None
     ) -> list[SaidSentence]:
@@ -318,29 +279,12 @@ class Answering:
         gone = ruled_out(self._catalogue, self._message.knowledge, self._change.facts, self._message.persona)
         return [self._catalogue.items[id] for id in shown if id in self._catalogue.items and id not in gone]
 
-    def _said_for(self, item: Item) -> list[ChatFact]:
-        """What the person said that they like or want, and the item has."""
-        terms = self._catalogue.terms
-        return [
-            fact
-            for fact in self._change.facts
-            if fact.kind in ("like", "want", "mood")
-            and (fact.item_id == item.item_id or item.item_id in terms.ids(fact.value))
-        ]
-
 
 def _says(item: Item, query: str) -> bool:
     """Whether an item has half of the words of a query that say something, at least."""
     asked = content_words(query.casefold())
     told = content_words(item_text(item))
     return 2 * len(asked.standing_in(told)) >= max(1, len(asked.all))
-
-
-def _only(wish: SearchWish, item: Item) -> SearchWish:
-    """The same wish, met by one item alone."""
-    return SearchWish(
-        wish.query, tuple(one for one in wish.history if one != item.item_id), frozenset({item.item_id})
-    )
 
 
 def _row(item: Item, evidence: Any) -> Mapping[str, Any]:

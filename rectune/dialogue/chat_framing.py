@@ -1,4 +1,4 @@
-"""What is said around the items of an answer: what was heard, by what they were found, what could not be met."""
+"""What is said around the items: what was heard, by what they were found, what could not be met."""
 
 from __future__ import annotations
 

@@ -116,8 +116,8 @@ class Sentences:
         return found
 
     def value(self, value: str, said: str, role: str = "") -> str:
-        """A value of the catalogue as a sentence has it, with the name that was said for it where that is another
-        one; words of the person in quotation marks.
+        """A value of the catalogue as a sentence has it, with the name that was said for it where that is
+        another one; words of the person in quotation marks.
 
         Args:
             value: of a fact.

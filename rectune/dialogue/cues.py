@@ -81,7 +81,8 @@ _ENGLISH: Sequence[tuple[Stance, str, bool]] = (
         r"|keen on)\b", True),
     ("avoid", r"(?:\bis|\bare|'s)(?: not|n't)(?: really)? (?:my thing|for me|my cup of tea|my "
         r"taste)\b", False),
-    ("avoid", rf"(?:\bis|\bare|\bwas|\bwere|'s) {_HOW}(?:boring|terrible|awful|dull|bad|disappointing|overrated"
+    ("avoid", rf"(?:\bis|\bare|\bwas|\bwere|'s) {_HOW}(?:boring|terrible|awful|dull|bad|disappointing"
+        rf"|overrated"
         r"|a (?:disappointment|letdown|bore))\b", False),
     ("avoid", r"\b(?:bores?|scares?|annoys?|disgusts?|puts?) (?:me|us)(?: off)?\b", False),
     ("avoid", r"\b(?:hated|didn't like|did not like|disliked) (?=it\b|them\b|that\b|both\b)", True),
@@ -107,10 +108,12 @@ _ENGLISH: Sequence[tuple[Stance, str, bool]] = (
         r"of all time)? (?:is|are|was)\b",
         True,
     ),
-    ("like", r"(?:\bis|\bare|'s) (?:always )?(?:my (?:thing|cup of tea)|my (?:all-time )?favou?rite(?: (?:genre|film|movie"
+    ("like", r"(?:\bis|\bare|'s) (?:always )?(?:my (?:thing|cup of tea)"
+        r"|my (?:all-time )?favou?rite(?: (?:genre|film|movie"
         r"|book|game|song|album|director|author|writer|actor|actress|artist|band|show|kind|one"
         r"|of all))?)\b", False),
-    ("like", rf"(?:\bis|\bare|\bwas|\bwere|'s) {_HOW}(?:great|wonderful|brilliant|amazing|fantastic|excellent)\b", False),
+    ("like", rf"(?:\bis|\bare|\bwas|\bwere|'s) {_HOW}(?:great|wonderful|brilliant|amazing|fantastic"
+        rf"|excellent)\b", False),
     ("like", r"\b(?:loved|liked|enjoyed|adored) (?=it\b|them\b|that\b|both\b)", True),
     (
         "seen",
@@ -162,7 +165,8 @@ _ENGLISH: Sequence[tuple[Stance, str, bool]] = (
     ("want", r"\b(?:something|anything)\b(?! else| new| other)", True),
     ("void", r"\b(?:i|we) (?:haven't|have not|have never|never|hadn't)(?: yet| ever)? (?:seen"
         r"|watched|read|played|heard)\b", True),
-    ("void", r"\b(?:he|she|they|wife|husband|girlfriend|boyfriend|partner|kids|children|friends?|parents) would (?:also |really )?"
+    ("void", r"\b(?:he|she|they|wife|husband|girlfriend|boyfriend|partner|kids|children|friends?"
+        r"|parents) would (?:also |really )?"
         r"(?:like|love|enjoy|want)(?: too| it)?\b", True),
     ("void", r"\b(?:i|we) used to (?:like|love|enjoy|hate|watch|read)\b", True),
     ("void", r"\b(?:if|when|whether|wish|wished|do|did|does|would|should|unless) (?:that )?(?:i"
@@ -204,7 +208,7 @@ _KOREAN: Sequence[tuple[Stance, str, bool]] = (
         r"|안 ?봄\b|안 ?맞(?:아|더|는)|안 ?끌려)", False),
     ("avoid", r"(?:별로 |그다지 |썩 |전혀 )?(?:좋아하(?:지|진|지는|지도) ?(?:않|못)|즐기(?:지|진) "
         r"?않|선호하(?:지|진) ?않)", False),
-    ("avoid", r"(?:좀 |너무 |정말 |진짜 )*(?:지루했|지루해|재미없었|노잼|실망했|실망이|시시했|별로였)", False),
+    ("avoid", r"(?:좀 |너무 |정말 |진짜 )*(?:지루했|지루해|재미없었|노잼|실망했|실망이|별로였)", False),
     ("avoid", r"별로(?:예요|야|에요|다|임|였어|였음|네|더라|입니다|인데)", False),
     ("avoid", r"(?:제|내) (?:취향은|취향이|스타일이|스타일은) (?:전혀 )?(?:아니|아닌|아님)", False),
     ("void", r"싫지 ?(?:않|는 않)|싫어하(?:지|진|지는) ?않|좋아하세요|좋아하나요|좋아하니"
@@ -241,8 +245,10 @@ _KOREAN: Sequence[tuple[Stance, str, bool]] = (
         r"|당기|끌리)지 ?않|추천하지 ?(?:마|말)|그만", False),
     ("want", r"(?:영화|책|게임|작품|소설|물)?인데(?=[\s,])", False),
     ("want", r"(?:이|가|도)? ?(?:좋겠|낫겠)", False),
-    ("want", r"(?:이|가) ?(?:들어간|들어 ?있는|나오는|있는) ?(?:거|걸|것|영화|책|게임|작품)(?=[로요은는으\s.!?]|$)", False),
-    ("want", r"(?: ?(?:걸|것|거)|(?<=[가-힣])으?)로(?:요)?(?=[.!~ ]*$|,? (?:부탁|할|줘|주|보여|추천|골라|바꿔))", False),
+    ("want", r"(?:이|가) ?(?:들어간|들어 ?있는|나오는|있는) ?(?:거|걸|것|영화|책|게임"
+        r"|작품)(?=[로요은는으\s.!?]|$)", False),
+    ("want", r"(?: ?(?:걸|것|거)|(?<=[가-힣])으?)로(?:요)?(?=[.!~ ]*$|,? (?:부탁|할|줘|주|보여|추천|골라"
+        r"|바꿔))", False),
     (
         "want",
         r"추천 ?(?:해|좀|부탁|받|바라)|추천$|추천\?|(?:보고|읽고|듣고|하고|해 보고|찾고) "
@@ -263,12 +269,7 @@ _OTHERS = re.compile(
 
 
 def cues_of(text: str, locale: Locale) -> list[Cue]:
-    """The cues of a sentence, in its order; of overlapping ones the first in the table stands.
-
-    Args:
-        text: a sentence in lower case.
-        locale: its language.
-    """
+    """The cues of a sentence in lower case, in order; of overlapping ones the first in the table stands."""
     taken = list[Cue]()
     for stance, pattern, behind in _compiled(locale):
         for found in pattern.finditer(text):

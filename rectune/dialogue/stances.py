@@ -10,10 +10,10 @@ from rectune.core.text.support import MASK
 from rectune.core.types import Item, Locale
 from rectune.dialogue.chat_catalogue import ChatCatalogue, Named, item_called
 from rectune.dialogue.cues import Cue, Stance, cues_of, of_somebody_else
-from rectune.dialogue.intents import places_of, points_back
 from rectune.dialogue.knowledge import ChatFact, FactKind
 from rectune.dialogue.message_text import SentenceSpan, sentences_of
 from rectune.dialogue.phrases import phrases_in
+from rectune.dialogue.pointing import places_of, points_back
 
 _KINDS: dict[Stance, FactKind] = {"like": "like", "avoid": "avoid", "want": "want", "seen": "seen"}
 _LONGEST_QUOTE = 200
@@ -97,7 +97,7 @@ def _reaches(low: str, sentence: SentenceSpan, locale: Locale) -> Iterator[_Reac
 
 
 def _word_end(part: str, at: int, locale: Locale) -> int:
-    """Where the word ends that a Korean cue stands in, with the auxiliary behind it: 추천해 (줘), 좋아해(요)."""
+    """Where the word of a Korean cue ends, with the auxiliary behind it: 추천해 (줘), 좋아해(요)."""
     found = _REST_OF_WORD.match(part, at) if locale == "ko" else None
     return found.end() if found else at
 
@@ -154,8 +154,8 @@ def _facts(
 
 
 def _titled(inside: str, locale: Locale, catalogue: ChatCatalogue, besides: bool) -> list[Item]:
-    """The items whose titles the words are, in whatever case: `i loved heat`; `besides` others that were found
-    each in a phrase of its own.
+    """The items whose titles the words are, in whatever case: `i loved heat`; several only `besides` others
+    that were found.
     """
     found = list[Item]()
     for phrase in [inside.strip(" .!?,\"'"), *phrases_in(inside, locale)]:

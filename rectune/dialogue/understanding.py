@@ -14,19 +14,10 @@ from rectune.core.types import Item, Locale
 from rectune.dialogue.chat_catalogue import ChatCatalogue, Named, item_called
 from rectune.dialogue.circumstances import circumstances_in
 from rectune.dialogue.forgetting import asks_for_all, words_to_forget
-from rectune.dialogue.intents import (
-    Ask,
-    ask_of,
-    asks_whether_there,
-    places_of,
-    points_alone,
-    points_back,
-    recalls_first,
-    says_unseen,
-    wants_shorter_items,
-)
+from rectune.dialogue.intents import Ask, ask_of, asks_whether_there, says_unseen, wants_shorter_items
 from rectune.dialogue.knowledge import ChatFact
 from rectune.dialogue.message_text import blanked, language_of, lowered, plain_message, quoted_words
+from rectune.dialogue.pointing import places_of, points_alone, points_back, recalls_first
 from rectune.dialogue.stances import said_of
 from rectune.dialogue.unknown_titles import unknown_titles
 from rectune.dialogue.wanted_words import words_to_search
@@ -45,6 +36,8 @@ _LIKE = re.compile(r"\b(?:like|similar)\b|같은|비슷|처럼")
 _TITLE_PLACES = (
     re.compile(r"\b(?:like|similar to|tell me about|know about)\s+(.+?)[?.!,]*$", re.IGNORECASE),
     re.compile(r"\b(?:what is|what's|who directed|who made)\s+(.+?)(?:\s+about)?[?.!]*$", re.IGNORECASE),
+    re.compile(r"\b(?:do you have|have you got|got)\s+(.+?)[?.!,]*$", re.IGNORECASE),
+    re.compile(r"^(\S+(?:\s\S+){0,4}?)(?:은|는|도)?\s(?:있어|있나|있습니까|있을까)"),
     re.compile(
         r"(\S+(?:\s\S+){0,4}?)(?:은|는|이랑|랑|과|와|이란|란)?\s?(?:같은|비슷한|처럼|어떤"
         r"|무슨|에 대해|줄거리|내용)"
@@ -130,7 +123,8 @@ def understand(
     first = pointed[0] if pointed else ""
     circumstances = [] if ask in _OF_ITEMS else circumstances_in(low, locale)
     order = order_of(low, locale, catalogue)
-    rest = blanked(low, [(one.start, one.end) for one in (*circumstances, *unknown, *order)])
+    read = [*((one.start, one.end) for one in circumstances), *((one.start, one.end) for one in unknown)]
+    rest = blanked(low, [*read, *((one.start, one.end) for one in order)])
     facts = [
         ChatFact(one.kind, one.value, quoted_words(text, one.start, one.end, locale), message_id, created)
         for one in circumstances

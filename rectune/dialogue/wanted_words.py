@@ -9,10 +9,10 @@ from rectune.core.text.common_words import FUNCTION_WORDS
 from rectune.core.types import Locale
 from rectune.dialogue.chat_catalogue import Named
 from rectune.dialogue.cues import Cue, cues_of, of_somebody_else
-from rectune.dialogue.intents import ordinal_spans
 from rectune.dialogue.knowledge import ChatFact
 from rectune.dialogue.message_text import blanked, sentences_of
 from rectune.dialogue.phrases import says_something
+from rectune.dialogue.pointing import ordinal_spans
 from rectune.prompts.title_matching import PARTICLES
 
 _LONGEST = 300
@@ -84,7 +84,7 @@ def words_to_search(
 
 
 def _of_others(part: str, cues: Sequence[Cue], at: int) -> int:
-    """Where the words begin that belong to a Korean cue: from its own on, and from what somebody else likes."""
+    """Where the words begin that belong to a Korean cue: its own, or what somebody else likes."""
     cue, before = cues[at], cues[at - 1].end if at else 0
     others = cue.stance in ("like", "avoid", "seen") and of_somebody_else(part[before : cue.start])
     return before if others else cue.start

@@ -140,7 +140,7 @@ def test_why_gives_the_evidence_and_the_words_that_led_to_it(
     chat("I love westerns" if locale == "en" else "저는 사극을 좋아해요")
     result = chat("why?" if locale == "en" else "왜?")
     assert result.turn.focus == ("e2" if locale == "en" else "k2")
-    assert ('"I love westerns"' if locale == "en" else '"저는 사극을 좋아해"') in said(result)
+    assert ('"I love westerns"' if locale == "en" else '"저는 사극을 좋아해요"') in said(result)
     assert not result.turn.item_ids
 
 
@@ -250,7 +250,8 @@ def test_children_get_what_the_catalogue_has_for_them(english: Chat):
 def test_hostile_messages_have_no_effect(english: Chat, text: str):
     result = english(text)
     assert set(result.turn.item_ids) <= set(english.catalogue.items)
-    assert "49" not in said(result) and "Foo Bar" not in said(result) and not result.facts
+    assert " 49" not in said(result) and "Foo Bar" not in said(result).replace('close to "Foo Bar"', "")
+    assert not result.facts
 
 
 def test_a_korean_chat_answers_in_korean(korean: Chat):
