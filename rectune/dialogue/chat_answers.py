@@ -182,7 +182,7 @@ class Answering:
         query = self._understood.query or self._query_before()
         wish = self._wish(query)
         if self._asks_back(wish):
-            self._say(*self._framing.heard(wish))
+            self._say(*self._framing.heard(wish), *self._framing.limits(wish))
             kinds = kinds_to_ask(self._catalogue, frozenset(self._catalogue.items) - wish.allowed)
             self.question = "category" if kinds else "title"
             self._say(self._sentences.kinds(kinds))

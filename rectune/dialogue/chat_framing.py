@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from rectune.core.item_values import facts_by_value
+from rectune.core.item_values import MAKERS, facts_by_value
 from rectune.core.text.support import content_words
 from rectune.dialogue.chat_catalogue import ChatCatalogue
 from rectune.dialogue.chat_search import Found, SearchWish, item_text
@@ -24,6 +24,7 @@ from rectune.prompts.template_reasons import quoted
 from rectune.prompts.titles import fold
 
 _ENDED = ("like", "avoid")  # kinds of facts of which it is said that they were superseded
+_ROLES = MAKERS | frozenset("actor actress starring with by 배우 출연 주연 나오는 나온".split())
 _NARROWING = ("want", "like", "avoid", "not_now", "company")  # kinds of facts that leave fewer items
 
 
@@ -80,8 +81,8 @@ class Framing:
             return say.say("liked")
         return say.say("popular" if self.likes else "in_order")
 
-    def notes(self, wish: SearchWish, found: Found) -> list[SaidSentence]:
-        """What could not be met: it is never dropped silently, and said when it is asked for."""
+    def limits(self, wish: SearchWish) -> list[SaidSentence]:
+        """What of the wish could not be met: it is never dropped silently, and said when it is asked for."""
         say, notes, understood = self.sentences, list[SaidSentence](), self.understood
         kinds = {fact.kind for fact in understood.facts}
         if understood.unknown:
@@ -92,6 +93,11 @@ class Framing:
             notes.append(say.say("not_young"))
         if not wish.lengths and ("time" in kinds or understood.shorter_items):
             notes.append(say.say("lengths"))
+        return notes
+
+    def notes(self, wish: SearchWish, found: Found) -> list[SaidSentence]:
+        """What could not be met by what was found."""
+        say, notes, understood = self.sentences, self.limits(wish), self.understood
         if wish.order in ("new", "old") and all(year_of(item) is None for item in found.items):
             notes.append(say.say("years"))
         if any(one.kind == "mood" and is_feeling(one.value) for one in understood.facts):
@@ -110,15 +116,16 @@ class Framing:
         if not wish.met:
             return ""
         terms = self.catalogue.terms.find(query.casefold()) if len(query.casefold()) == len(query) else []
-        rest = " ".join(blanked(query, [(one.start, one.end) for one in terms]).split())
+        left = blanked(query, [(one.start, one.end) for one in terms])
+        rest = " ".join(one for one in left.split() if one.casefold() not in _ROLES)
         asked = content_words(rest.casefold())
         told = [content_words(item_text(item)) for item in found.items]
         return rest if asked.all and self._quoted(rest) and not any(map(asked.standing_in, told)) else ""
 
     def _value(self, value: str) -> str:
         """A value with the name that was said for it, now or before."""
-        said = [self.message.text, *(fact.quote for fact in reversed(self.change.facts))]
-        words = next((one for one in said if one and as_said(value, one) != value), "")
+        said = [fact.quote for fact in reversed(self.change.facts) if fold(fact.value) == fold(value)]
+        words = next((one for one in said if as_said(value, one) != value), "")
         return self.sentences.value(value, words, self.roles.get(fold(value), ""))
 
     @cached_property

@@ -148,6 +148,8 @@ def _facts(
     for one in reversed(terms):
         rest = rest[: one.start] + MASK + rest[one.end :]
     for phrase in phrases_in(rest, locale):
+        if items and item_called(phrase, catalogue.titles) in items:
+            continue
         start = low.find(phrase, reach.start)
         shown = text[start : start + len(phrase)] if start >= 0 else phrase
         yield ChatFact(kind, shown, quote, 0, 0)

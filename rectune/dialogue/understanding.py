@@ -37,7 +37,9 @@ _TITLE_PLACES = (
     re.compile(r"\b(?:like|similar to|tell me about|know about)\s+(.+?)[?.!,]*$", re.IGNORECASE),
     re.compile(r"\b(?:what is|what's|who directed|who made)\s+(.+?)(?:\s+about)?[?.!]*$", re.IGNORECASE),
     re.compile(r"\b(?:do you have|have you got|got)\s+(.+?)[?.!,]*$", re.IGNORECASE),
-    re.compile(r"^(\S+(?:\s\S+){0,4}?)(?:은|는|도)?\s(?:있어|있나|있습니까|있을까)"),
+    re.compile(
+        r"^(\S+(?:\s\S+){0,4}?)(?:은|는|도|의)?\s(?:있어|있나|있습니까|있을까|누가|누구|몇|언제|감독|작가|배우)"
+    ),
     re.compile(
         r"(\S+(?:\s\S+){0,4}?)(?:은|는|이랑|랑|과|와|이란|란)?\s?(?:같은|비슷한|처럼|어떤"
         r"|무슨|에 대해|줄거리|내용)"
