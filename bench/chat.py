@@ -151,6 +151,9 @@ def _figures(talks: Sequence[Talk], last: int) -> list[tuple[str, Callable[[Sequ
     def part(name: str) -> Callable[[Sequence[Talk]], str]:
         return lambda some: share(mean(bool(getattr(one, name)) for one in some), len(some))
 
+    def gone(some: Sequence[Talk]) -> str:
+        return str(sum(not one.left for one in some))
+
     def hit(at: int) -> Callable[[Sequence[Talk]], str]:
         return lambda some: share(mean(0 < one.hit <= at for one in some), len(some))
 
@@ -164,6 +167,7 @@ def _figures(talks: Sequence[Talk], last: int) -> list[tuple[str, Callable[[Sequ
         ("garbled sentences", total("garbled")), ("words of other people", total("crossed")),
         (f"the like of turn {PLANT_AT} known in turn {last - BEFORE_END}", part("remembered")),
         (f"… among the items of turn {last - BEFORE_END}", part("used")),
+        ("… not among them, all such were seen or refused", gone),
     ]  # fmt: skip
     for at in sorted({min(at, last) for at in (5, 10, SEEK_UNTIL, last)}):
         rows.append((f"the item looked for shown by turn {at}", hit(at)))

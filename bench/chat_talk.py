@@ -17,6 +17,7 @@ from rectune.core.text.markdown import escaped
 from rectune.core.types import Locale
 from rectune.dialogue.chat_catalogue import ChatCatalogue
 from rectune.dialogue.chat_model import ChatModel, chat_messages
+from rectune.dialogue.chat_search import ruled_out
 from rectune.dialogue.chat_turn import ChatMessage, ChatTurn, TurnResult
 from rectune.dialogue.knowledge import ChatFact, Persona, UserKnowledge
 from rectune.dialogue.model_calls import estimated_tokens
@@ -60,6 +61,7 @@ class Talk:
         withdrawn: the turn in which they named what they avoid again; 0 for none.
         garbled, crossed: broken sentences, and words that only another person said.
         remembered, used: whether the like of `PLANT_AT` was known near the end, and among the items then.
+        left: whether any item with it was not seen or refused by then.
         hit: the turn in which the item that they look for was shown; 0 for none.
         chance: share of the items that are not avoided which had been shown by each turn: what a target
             drawn at random would have.
@@ -84,6 +86,7 @@ class Talk:
     crossed: list[str] = field(default_factory=list)
     remembered: bool = False
     used: bool = False
+    left: bool = True
     hit: int = 0
     chance: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
@@ -159,6 +162,8 @@ def hold(person: Person, answerer: Answerer, last: int) -> Talk:
         talk.hit = talk.hit or (number if user.target.item_id in shown else 0)
         if number == last - BEFORE_END:
             has = answerer.catalogue.terms.ids(user.like)
+            knowledge = UserKnowledge(facts=result.facts)
+            talk.left = bool(has - ruled_out(answerer.catalogue, knowledge, result.facts, Persona()))
             talk.used = any(id in has for id in result.turn.item_ids)
             talk.remembered = any(fact.value == user.like and fact.kind == "like" for fact in result.facts)
         turns.append(result.turn)

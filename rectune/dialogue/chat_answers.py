@@ -20,9 +20,10 @@ from rectune.dialogue.chat_turn import ChatMessage, Emit, SaidSentence
 from rectune.dialogue.intents import says_farewell, says_thanks
 from rectune.dialogue.memory import MemoryChange
 from rectune.dialogue.message_text import lowered, plain_message
+from rectune.dialogue.named_items import items_in
 from rectune.dialogue.pointing import places_of
 from rectune.dialogue.recall import nearest_facts, prompt_parts
-from rectune.dialogue.understanding import Understood, items_in
+from rectune.dialogue.understanding import Understood
 from rectune.recommender.answering import CatalogueAnswers
 
 _ANSWER = 200  # tokens of the context that are kept for an answer

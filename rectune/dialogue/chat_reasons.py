@@ -13,8 +13,8 @@ from rectune.dialogue.chat_turn import ChatMessage, ChatTurn, SaidSentence
 from rectune.dialogue.knowledge import ChatFact
 from rectune.dialogue.memory import MemoryChange
 from rectune.dialogue.message_text import lowered, plain_message
+from rectune.dialogue.named_items import items_in
 from rectune.dialogue.pointing import places_of
-from rectune.dialogue.understanding import items_in
 from rectune.recommender.answering import CatalogueAnswers
 from rectune.recommender.evidence import evidence_for
 

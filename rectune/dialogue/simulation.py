@@ -109,11 +109,10 @@ class SimulatedUser:
         some = sorted(name for name, ids in kinds.items() if len(ids) >= _FEWEST)
         few = [name for name in some if len(kinds[name]) <= _MOST_AVOIDED * len(self.catalogue.items)]
         self.avoid = self._rng.choice(few)
-        left = [
-            name for name in some if len(kinds[name] - kinds[self.avoid]) >= _FEWEST and name != self.avoid
-        ]
+        gone = self.catalogue.terms.ids(self.avoid)  # what another fact says the same of, too
+        left = [name for name in some if len(kinds[name] - gone) >= _FEWEST and name != self.avoid]
         self.like = self._rng.choice(left)
-        free = sorted(set(self.catalogue.items) - kinds[self.avoid])
+        free = sorted(set(self.catalogue.items) - gone)
         self.target = self.catalogue.items[self._rng.choice(free)]
         self.secret = f"zq{self.seed:05d}{self.locale}"
         self._wants = [name for name in left if name != self.like]

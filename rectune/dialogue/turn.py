@@ -17,7 +17,8 @@ from rectune.dialogue.knowledge import SESSION_KINDS, ChatFact
 from rectune.dialogue.memory import MemoryChange, forget, remember
 from rectune.dialogue.message_text import plain_message
 from rectune.dialogue.model_reading import read_by_model
-from rectune.dialogue.understanding import Spoken, Understood, foreign_in, understand
+from rectune.dialogue.named_items import foreign_in
+from rectune.dialogue.understanding import Spoken, Understood, understand
 from rectune.recommender.answering import CatalogueAnswers
 from rectune.retrieval.embedding import query_vectors_kept
 

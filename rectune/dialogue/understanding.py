@@ -11,19 +11,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rectune.core.types import Item, Locale
-from rectune.dialogue.chat_catalogue import ChatCatalogue, Named, item_called
+from rectune.dialogue.chat_catalogue import ChatCatalogue, Named
 from rectune.dialogue.circumstances import circumstances_in
 from rectune.dialogue.forgetting import asks_for_all, words_to_forget
 from rectune.dialogue.intents import Ask, ask_of, asks_whether_there, says_unseen, wants_shorter_items
 from rectune.dialogue.knowledge import ChatFact
 from rectune.dialogue.message_text import blanked, language_of, lowered, plain_message, quoted_words
+from rectune.dialogue.named_items import named_items
 from rectune.dialogue.pointing import places_of, points_alone, points_back, recalls_first
 from rectune.dialogue.stances import said_of
 from rectune.dialogue.unknown_titles import unknown_titles
 from rectune.dialogue.wanted_words import words_to_search
 from rectune.dialogue.wishes import Order, order_of
-from rectune.prompts.title_index import TitleIndex
-from rectune.prompts.title_matching import SURE, find_all
 from rectune.prompts.titles import name_of
 
 _OF_ITEMS = (
@@ -33,21 +32,6 @@ _OF_ITEMS = (
     "why",
 )  # what says nothing of how somebody spends the evening
 _LIKE = re.compile(r"\b(?:like|similar)\b|같은|비슷|처럼")
-_TITLE_PLACES = (
-    re.compile(r"\b(?:like|similar to|tell me about|know about)\s+(.+?)[?.!,]*$", re.IGNORECASE),
-    re.compile(r"\b(?:what is|what's|who directed|who made)\s+(.+?)(?:\s+about)?[?.!]*$", re.IGNORECASE),
-    re.compile(r"\b(?:do you have|have you got|got)\s+(.+?)[?.!,]*$", re.IGNORECASE),
-    re.compile(
-        r"^(\S+(?:\s\S+){0,4}?)(?:은|는|도|의)?\s(?:있어|있나|있습니까|있을까|누가|누구|몇|언제|감독|작가|배우)"
-    ),
-    re.compile(
-        r"(\S+(?:\s\S+){0,4}?)(?:은|는|이랑|랑|과|와|이란|란)?\s?(?:같은|비슷한|처럼|어떤"
-        r"|무슨|에 대해|줄거리|내용)"
-    ),
-    re.compile(
-        r"(?<=\s)(\S+)(?:은|는|이랑|랑|과|와|이란|란)?\s?(?:같은|비슷한|처럼|어떤|무슨|에 대해|줄거리|내용)"
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -116,7 +100,7 @@ def understand(
     """
     text = plain_message(message)
     locale = language_of(text, spoken.locale)
-    own, other = _named(text, catalogue)
+    own, other = named_items(text, catalogue)
     masked = _masked(text, [*own, *other])
     low = lowered(masked)
     ask = ask_of(low, locale)
@@ -150,17 +134,8 @@ def understand(
     )
     if ask == "forget":
         return _to_forget(found, text, low, own, catalogue)
-    return replace(found, ask=_settled(found, low, bool(own)))
-
-
-def foreign_in(text: str, catalogue: ChatCatalogue) -> list[Item]:
-    """The items of other domains that a text names, in its order."""
-    return [one.item for one in _named(plain_message(text), catalogue)[1]]
-
-
-def items_in(text: str, catalogue: ChatCatalogue) -> list[Item]:
-    """The catalogue's items that a text names by their titles, in its order."""
-    return [one.item for one in _named(plain_message(text), catalogue)[0]]
+    settled = _settled(found, low, bool(own))
+    return replace(found, ask=settled, query="" if settled == "tell" else found.query)
 
 
 def _settled(found: Understood, low: str, titled: bool) -> Ask:
@@ -197,42 +172,6 @@ def _settled(found: Understood, low: str, titled: bool) -> Ask:
     if found.unknown:
         return "recommend"
     return "recommend" if titled or found.foreign else "nothing"
-
-
-def _named(text: str, catalogue: ChatCatalogue) -> tuple[list[Named], list[Named]]:
-    """The items that a text names: those of the catalogue, and those of others where it has none there."""
-    own = _titles_in(text, catalogue.titles)
-    taken = [(one.start, one.end) for one in own]
-    other = list[Named]()
-    for titles in catalogue.foreign.values():
-        for one in _titles_in(text, titles):
-            if not any(one.start < end and start < one.end for start, end in taken):
-                other.append(one)
-                taken.append((one.start, one.end))
-    return own, sorted(other, key=lambda one: one.start)
-
-
-def _titles_in(text: str, titles: TitleIndex) -> list[Named]:
-    found = [
-        Named(titles.items[one.index], one.start, one.end)
-        for one in find_all(titles, text)
-        if one.certainty >= SURE
-    ]
-    return found or _loosely(text, titles)
-
-
-def _loosely(text: str, titles: TitleIndex) -> list[Named]:
-    """A title in whatever case where nothing but a title stands: the whole message, or behind `like`."""
-    places = [
-        (0, len(text)),
-        *(found.span(1) for pattern in _TITLE_PLACES for found in pattern.finditer(text)),
-    ]
-    for start, end in places:
-        bare = text[start:end].strip(" .!?~\"'“”")
-        if item := item_called(bare, titles):
-            start = text.find(bare, start)
-            return [Named(item, start, start + len(bare))]
-    return []
 
 
 def _masked(text: str, named: Sequence[Named]) -> str:

@@ -2,6 +2,10 @@
 
 import pytest
 
+from rectune.core.types import Item
+from rectune.dialogue.chat_catalogue import ChatCatalogue
+from rectune.dialogue.understanding import Spoken, understand
+from rectune.prompts.title_index import TitleIndex
 from tests.dialogue.films import facts, read
 
 STATED = [
@@ -217,6 +221,19 @@ def test_items_are_named_by_title_by_place_and_by_pointing():
     assert read("more like the last one", "en").items == ("e3",)
     assert read("more like that", "en").items == ("e1",)
     assert read("like the fifth one", "en").items == ()
+
+
+def test_words_that_are_a_category_or_everyday_ones_are_no_title():
+    items = [
+        Item("movies", f"t{at}", title, ("War",)) for at, title in enumerate(("War", "Big Fan", "Ember"))
+    ]
+    catalogue = ChatCatalogue({one.item_id: one for one in items}, TitleIndex(items), {})
+    found = understand("I'm a big fan of Ember, and I hate War.", catalogue, Spoken())
+    assert facts(found) == {("like", "t2"), ("avoid", "War")}
+    assert facts(understand('I\'ve seen "War" and Big Fan', catalogue, Spoken())) == {
+        ("seen", "t0"),
+        ("seen", "t1"),
+    }
 
 
 def test_a_title_of_another_domain_is_no_item_of_the_catalogue():

@@ -2,7 +2,11 @@
 
 import pytest
 
+from rectune.core.types import Item
+from rectune.dialogue.chat_catalogue import ChatCatalogue
 from rectune.dialogue.message_text import plain_message
+from rectune.dialogue.understanding import Spoken, understand
+from rectune.prompts.title_index import TitleIndex
 from tests.dialogue.films import facts, read
 
 STATED = [
@@ -233,6 +237,13 @@ def test_items_are_named_by_title_by_place_and_by_pointing():
     assert read("3번이랑 비슷한 거", "ko").items == ("k3",)
     assert read("마지막 거 같은 영화", "ko").items == ("k3",)
     assert read("그거 같은 영화", "ko").items == ("k1",)
+
+
+def test_a_word_that_is_a_category_is_no_title():
+    items = [Item("movies", f"t{at}", title, ("전쟁",)) for at, title in enumerate(("전쟁", "밀밭의 노래"))]
+    catalogue = ChatCatalogue({one.item_id: one for one in items}, TitleIndex(items), {})
+    assert facts(understand("전쟁은 싫어요", catalogue, Spoken(locale="ko"))) == {("avoid", "전쟁")}
+    assert facts(understand('"전쟁" 봤어', catalogue, Spoken(locale="ko"))) == {("seen", "t0")}
 
 
 def test_a_title_of_another_domain_is_no_item_of_the_catalogue():
