@@ -13,7 +13,8 @@ from functools import cached_property
 
 from rectune.core.item_values import categories_of, facts_by_value, is_maker, makers_of
 from rectune.core.types import ORIGINAL_TITLE, Item
-from rectune.prompts.genre_names import names_for
+from rectune.dialogue.item_years import year_of
+from rectune.prompts.genre_names import names_for, qualities_for
 from rectune.prompts.title_matching import without_particle
 from rectune.prompts.titles import TitleWord, fold, split_words
 
@@ -23,7 +24,20 @@ _LONGEST = 6  # words of a value
 _DECADE = re.compile(r"(?<!\d)(?P<year>(?:19|20)?\d0)(?:['’]?s\b|\s?년대)")
 _YEAR = re.compile(r"(?<![\d.])(?P<year>(?:19|20)\d\d)(?![\d'’s]|\s?년대)(?:\s?년)?")
 # What Korean speakers add to a category, without a space: 공포영화, 스릴러물.
-_COPULAS = ("이에요", "이예요", "이거든요", "이거든", "거든", "이야", "예요", "에요", "야", "죠", "요")
+_COPULAS = (
+    "이요",
+    "이에요",
+    "이예요",
+    "이거든요",
+    "이거든",
+    "거든",
+    "이야",
+    "예요",
+    "에요",
+    "야",
+    "죠",
+    "요",
+)
 _SUFFIXES = ("영화", "소설", "게임", "만화", "작품", "장르", "애니", "음악", "물", "류", "책")
 
 
@@ -74,10 +88,10 @@ class CatalogueTerms:
         return self._by_value.get(fold(value), frozenset())
 
     def categories(self) -> dict[str, frozenset[str]]:
-        """Each category as the catalogue has it, and the ids of its items."""
-        return {
-            term.value: self.ids(term.value) for term in self._by_words.values() if term.aspect == "category"
-        }
+        """Each category as the catalogue has it, and the ids of its items; not of those of which another fact
+        says the same.
+        """
+        return dict(self._by_category)
 
     def has(self, value: str) -> bool:
         """Whether some item has this value."""
@@ -88,8 +102,8 @@ class CatalogueTerms:
         found: dict[str, set[str]] = {}
         for id, item in self._items.items():
             values = {*categories_of(item), *makers_of(item), *facts_by_value(item)}
-            if item.year is not None:
-                values |= {f"{item.year // 10 * 10}s", str(item.year)}
+            if (year := year_of(item)) is not None:
+                values |= {f"{year // 10 * 10}s", str(year)}
             for value in values:
                 found.setdefault(fold(value), set()).add(id)
         for name, category in self._other_names.items():
@@ -97,10 +111,20 @@ class CatalogueTerms:
         return {value: frozenset(ids) for value, ids in found.items()}
 
     @cached_property
+    def _by_category(self) -> dict[str, frozenset[str]]:
+        found: dict[str, tuple[str, set[str]]] = {}
+        for id, item in self._items.items():
+            for key, shown in categories_of(item).items():
+                found.setdefault(key, (shown, set()))[1].add(id)
+        return {shown: frozenset(ids) for shown, ids in found.values()}
+
+    @cached_property
     def _other_names(self) -> dict[str, str]:
-        """Names of the categories in another language, or another one in this: 공포 for Horror."""
-        shown = {one for item in self._items.values() for one in categories_of(item).values()}
-        return names_for(sorted(shown))
+        """Names of the categories in another language, or another one in this, and what is said of them: 공포
+        and scary for Horror.
+        """
+        shown = sorted({one for item in self._items.values() for one in categories_of(item).values()})
+        return {**qualities_for(shown), **names_for(shown)}
 
     @cached_property
     def _by_words(self) -> dict[tuple[str, ...], Term]:
@@ -138,7 +162,7 @@ class CatalogueTerms:
         return None
 
     def _years(self, text: str) -> Iterator[TermMention]:
-        if not any(item.year is not None for item in self._items.values()):
+        if not any(year_of(item) is not None for item in self._items.values()):
             return
         for found in _DECADE.finditer(text):
             year = int(found["year"])

@@ -8,25 +8,28 @@ from typing import Any
 
 from rectune.core.text.support import content_words
 from rectune.core.types import Item
+from rectune.dialogue.asked_aspects import aspect_asked, says
 from rectune.dialogue.chat_catalogue import ChatCatalogue
+from rectune.dialogue.chat_framing import Framing
 from rectune.dialogue.chat_model import ChatModel, chat_messages, worded
 from rectune.dialogue.chat_question import kinds_to_ask
+from rectune.dialogue.chat_reasons import Reasons
 from rectune.dialogue.chat_search import Found, SearchWish, find, item_text, ruled_out, wish_of
-from rectune.dialogue.chat_sentences import Sentences, shown_value
+from rectune.dialogue.chat_sentences import Sentences, title_of
 from rectune.dialogue.chat_turn import ChatMessage, Emit, SaidSentence
-from rectune.dialogue.knowledge import ChatFact
+from rectune.dialogue.intents import says_farewell, says_thanks
 from rectune.dialogue.memory import MemoryChange
-from rectune.dialogue.message_text import plain_message
+from rectune.dialogue.message_text import lowered, plain_message
+from rectune.dialogue.named_items import items_in
+from rectune.dialogue.pointing import places_of
 from rectune.dialogue.recall import nearest_facts, prompt_parts
 from rectune.dialogue.understanding import Understood
-from rectune.prompts.genre_names import as_said
-from rectune.prompts.titles import fold
 from rectune.recommender.answering import CatalogueAnswers
 
 _ANSWER = 200  # tokens of the context that are kept for an answer
 _EXPLAINED = 3  # items that are explained where none is pointed at
 _LATELY = 6  # answers whose items count as shown, unless others are asked for
-_ENDED = ("like", "avoid")  # kinds of facts of which it is said that they were superseded
+_TOGETHER = 3  # items that are told of where they are compared
 
 
 class Answering:
@@ -61,7 +64,13 @@ class Answering:
         self._message, self._understood, self._change = message, understood, change
         self._recommender, self._catalogue, self._emit = recommender, catalogue, emit
         self._model = model if model and understood.locale in model.trusted else None
-        self._sentences = Sentences(understood.locale, recommender.domain)
+        self._sentences = Sentences(understood.locale, recommender.domain, catalogue.terms.has)
+        self._framing = Framing(
+            message, understood, change, catalogue, self._sentences, recommender.likes is not None
+        )
+        self._reasons = Reasons(
+            message, change, recommender, catalogue, self._sentences, understood.locale, self._wish
+        )
         self.said: list[SaidSentence] = []
         self.item_ids: tuple[str, ...] = ()
         self.focus = self.query = self.question = ""
@@ -71,13 +80,15 @@ class Answering:
     def answer(self) -> None:
         """Say it; `emit` hears of it."""
         ask = self._understood.ask
-        if ask in ("greeting", "thanks"):
+        if ask in ("greeting", "able"):
             self._say(self._sentences.say(ask))
+        elif ask == "thanks":
+            self._thanks()
         elif ask == "about_me":
             self._about_me()
         elif ask == "forget":
             self._forget()
-        elif ask == "why":
+        elif ask in ("why", "best"):
             self._why()
         elif ask == "about_item":
             self._about_item()
@@ -93,6 +104,21 @@ class Answering:
             self.said.append(one)
             self._emit("sentence", {"text": one.text, "items": list(one.items)})
 
+    def _thanks(self) -> None:
+        """An answer to gratitude, a farewell, or approval of one of the items or of all."""
+        low = lowered(plain_message(self._message.text))
+        if says_farewell(low) or says_thanks(low):
+            self._say(self._sentences.say("bye" if says_farewell(low) else "thanks"))
+            return
+        named = [self._catalogue.items[id] for id in self._understood.items if id in self._catalogue.items]
+        one_by_one = bool(places_of(low)) or bool(items_in(self._message.text, self._catalogue))
+        name = title_of(named[0]) if named and (one_by_one or not self._several()) else ""
+        self._say(self._sentences.say("pleased", name=name))
+
+    def _several(self) -> bool:
+        """Whether the answer before spoke of several items."""
+        return bool(self._message.earlier) and len(self._message.earlier[-1].item_ids) > 1
+
     def _about_me(self) -> None:
         knowledge = self._message.knowledge
         liked = [self._catalogue.items[id] for id in knowledge.liked if id in self._catalogue.items]
@@ -100,31 +126,27 @@ class Answering:
 
     def _forget(self) -> None:
         gone = self._change.removed
-        self._say(
-            self._sentences.quotes("forgotten", gone) if gone else self._sentences.say("forgotten_none")
-        )
+        if not gone:
+            self._say(self._sentences.say("forgotten_none"))
+            return
+        self._say(*self._sentences.all_quotes("forgotten", gone))
+        if self._change.added:
+            self._say(*self._sentences.all_quotes("kept", self._change.added))
 
     def _why(self) -> None:
         """The evidence of the item that is spoken of, and what the person said that led to it."""
         shown = self._shown()
         named = [self._catalogue.items[id] for id in self._understood.items if id in self._catalogue.items]
-        items = named[:1] or shown[:_EXPLAINED]
+        best = self._understood.ask == "best"
+        items = shown[:1] if best else named[:1] or shown[:_EXPLAINED]
         if not items:
             self._say(self._sentences.say("why_none"))
             return
         self.focus = items[0].item_id
-        query = next((turn.query for turn in reversed(self._message.earlier) if turn.item_ids), "")
-        wish = self._wish(query)
-        liked = [self._catalogue.items[id] for id in wish.history if id in self._catalogue.items]
+        if best:
+            self._say(self._sentences.named("best", items))
         for item in items:
-            found = find(self._recommender, self._catalogue, _only(wish, item), self._understood.locale, 1)
-            self._say(
-                self._sentences.reason(
-                    item, [one for one in liked if one is not item], self._literal(query), found.evidence[0]
-                )
-            )
-            if said := self._said_for(item):
-                self._say(self._sentences.quotes("why_said", said))
+            self._say(*self._reasons.why(item))
 
     def _about_item(self) -> None:
         items = [self._catalogue.items[id] for id in self._understood.items if id in self._catalogue.items]
@@ -132,13 +154,16 @@ class Answering:
             self._say(self._sentences.say("which"))
             return
         self.focus = items[0].item_id
-        self._say(self._sentences.about(items[0]))
+        aspect = aspect_asked(lowered(plain_message(self._message.text)))
+        self._say(*(self._sentences.about(item) for item in items[:_TOGETHER]))
+        if aspect and not says(items[0], aspect):
+            self._say(self._sentences.asked(aspect))
 
     def _length(self) -> None:
         self._say(self._sentences.say("brief_on" if self._understood.ask == "shorter" else "longer_on"))
         if shown := self._shown():
             self.focus = shown[0].item_id
-            self._say(*self._told(shown, [None] * len(shown)))
+            self._say(*self._told(shown, [None] * len(shown), None))
 
     def _nothing(self) -> None:
         """What the rules do not understand is searched for, and counts only where something fits."""
@@ -156,20 +181,16 @@ class Answering:
             self._say(self._sentences.say("which"))
             return
         query = self._understood.query or self._query_before()
-        noted = self._sentences.noted(self._change.added)
-        ended = [one for one in self._change.removed if one.kind in _ENDED and self._turned(one)]
         wish = self._wish(query)
         if self._asks_back(wish):
-            self._say(*noted)
+            self._say(*self._framing.heard(wish), *self._framing.limits(wish))
             kinds = kinds_to_ask(self._catalogue, frozenset(self._catalogue.items) - wish.allowed)
             self.question = "category" if kinds else "title"
             self._say(self._sentences.kinds(kinds))
             return
         self._emit("status", {"state": "searching"})
         found = find(self._recommender, self._catalogue, wish, self._understood.locale)
-        self._say(*noted)
-        if ended:
-            self._say(self._sentences.quotes("superseded", ended))
+        self._say(*self._framing.heard(wish))
         self._answer_with(wish, found, query)
 
     def _answer_with(self, wish: SearchWish, found: Found, query: str) -> None:
@@ -181,10 +202,11 @@ class Answering:
         self._emit(
             "items", {"items": [_row(*pair) for pair in zip(found.items, found.evidence, strict=True)]}
         )
-        self._say(*self._notes(wish, found))
+        self._say(*self._framing.notes(wish, found))
         if self._model and self._worded(self._model, wish, found):
             return
-        self._say(self._opening(wish, found, query), *self._told(found.items, found.evidence))
+        told = self._told(found.items, found.evidence, wish)
+        self._say(self._framing.opening(wish, found, query), *told)
 
     def _worded(self, model: ChatModel, wish: SearchWish, found: Found) -> bool:
         """Let the model word it; False where no sentence of it could go out."""
@@ -204,51 +226,9 @@ class Answering:
         self.by = "model" if written.sentences else "template"
         return bool(written.sentences)
 
-    def _opening(self, wish: SearchWish, found: Found, query: str) -> SaidSentence:
-        """What the items were found by."""
-        say, understood = self._sentences, self._understood
-        likened = [self._catalogue.items[id] for id in wish.history if id in understood.items]
-        likened += understood.foreign
-        if likened and understood.ask in ("recommend", "like_that"):
-            return say.named("likened", likened)
-        if understood.ask in ("others", "not_that") and not understood.query:
-            return say.say("others")
-        if wish.met:
-            return say.say("wanted", wanted=", ".join(map(self._shown_as_said, wish.met)))
-        if query and found.fits:
-            return say.say("searched", query=self._quoted(query))
-        if wish.history or wish.query:
-            return say.say("liked")
-        return say.say("popular" if self._recommender.likes is not None else "in_order")
-
-    def _notes(self, wish: SearchWish, found: Found) -> list[SaidSentence]:
-        """What could not be met: it is never dropped silently."""
-        say, notes = self._sentences, list[SaidSentence]()
-        if wish.unmet:
-            notes.append(say.say("unmet", wanted=", ".join(map(self._shown_as_said, wish.unmet))))
-        if not wish.lengths:
-            notes.append(say.say("lengths"))
-        if not found.fits and self._understood.query:
-            notes.append(say.say("unfit", query=self._quoted(self._understood.query)))
-        return [*notes, *([say.say("again")] if wish.again else [])]
-
-    def _shown_as_said(self, value: str) -> str:
-        """A value with the name that was said for it, now or before."""
-        said = [self._message.text, *(fact.quote for fact in reversed(self._change.facts))]
-        told = (as_said(value, text) for text in said if text)
-        return shown_value(next((one for one in told if one != value), value))
-
-    def _quoted(self, query: str) -> str:
-        """The words of the message that were searched with, where they stand in it as they are."""
-        said = plain_message(self._message.text)
-        return f'"{shown_value(query)}"' if query.casefold() in said.casefold() else ""
-
-    def _literal(self, query: str) -> str:
-        """The query of an earlier turn, where it stands in what the person said as it is."""
-        texts = [plain_message(turn.said).casefold() for turn in self._message.earlier]
-        return query if any(query.casefold() in text for text in texts) else ""
-
-    def _told(self, items: Sequence[Item], evidence: Sequence[Any]) -> list[SaidSentence]:
+    def _told(
+        self, items: Sequence[Item], evidence: Sequence[Any], wish: SearchWish | None
+    ) -> list[SaidSentence]:
         """The items in sentences, as short or as long as the person asked for last."""
         asks = [*(turn.ask for turn in self._message.earlier), self._understood.ask]
         length = next((one for one in reversed(asks) if one in ("shorter", "longer")), "")
@@ -256,7 +236,10 @@ class Answering:
             return [self._sentences.brief(items)]
         if length == "longer":
             return [self._sentences.about(item) for item in items]
-        return [self._sentences.item(item, why) for item, why in zip(items, evidence, strict=True)]
+        met, likened = (wish.met, wish.likened) if wish else ((), ())
+        return [
+            self._sentences.item(item, why, met, likened) for item, why in zip(items, evidence, strict=True)
+        ]
 
     def _wish(self, query: str) -> SearchWish:
         understood, message = self._understood, self._message
@@ -270,6 +253,7 @@ class Answering:
             likened=understood.items if likes else (), foreign=understood.foreign,
             shown=frozenset(id for ids in answers for id in ids), liked_now=self._liked_now(),
             shorter_than=shorter[0].item_id if shorter else "",
+            others=understood.ask != "recommend", order=understood.order,
         )  # fmt: skip
 
     def _liked_now(self) -> list[str]:
@@ -280,7 +264,8 @@ class Answering:
     def _asks_back(self, wish: SearchWish) -> bool:
         """Whether nothing is known that could be gone by, and it was not asked just before."""
         asked = bool(self._message.earlier) and bool(self._message.earlier[-1].question)
-        return not (wish.query or wish.history or wish.met or asked) and bool(wish.allowed)
+        known = wish.query or wish.history or wish.met or wish.order or wish.not_young
+        return not (known or asked or self._understood.unknown) and bool(wish.allowed)
 
     def _query_before(self) -> str:
         """What was searched for before, where this message only wants others."""
@@ -295,33 +280,12 @@ class Answering:
         gone = ruled_out(self._catalogue, self._message.knowledge, self._change.facts, self._message.persona)
         return [self._catalogue.items[id] for id in shown if id in self._catalogue.items and id not in gone]
 
-    def _said_for(self, item: Item) -> list[ChatFact]:
-        """What the person said that they like or want, and the item has."""
-        terms = self._catalogue.terms
-        return [
-            fact
-            for fact in self._change.facts
-            if fact.kind in ("like", "want", "mood")
-            and (fact.item_id == item.item_id or item.item_id in terms.ids(fact.value))
-        ]
-
-    def _turned(self, old: ChatFact) -> bool:
-        """Whether a fact was ended by one that says the opposite."""
-        return any(fold(one.value) == fold(old.value) and one.kind != old.kind for one in self._change.added)
-
 
 def _says(item: Item, query: str) -> bool:
     """Whether an item has half of the words of a query that say something, at least."""
     asked = content_words(query.casefold())
     told = content_words(item_text(item))
     return 2 * len(asked.standing_in(told)) >= max(1, len(asked.all))
-
-
-def _only(wish: SearchWish, item: Item) -> SearchWish:
-    """The same wish, met by one item alone."""
-    return SearchWish(
-        wish.query, tuple(one for one in wish.history if one != item.item_id), frozenset({item.item_id})
-    )
 
 
 def _row(item: Item, evidence: Any) -> Mapping[str, Any]:

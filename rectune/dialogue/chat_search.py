@@ -6,18 +6,23 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from rectune.core.item_values import categories_of, makers_of
 from rectune.core.text.support import content_words
 from rectune.core.types import Item, Locale, without_opinions
 from rectune.dialogue.chat_catalogue import ChatCatalogue
 from rectune.dialogue.circumstances import is_feeling, minutes_of
+from rectune.dialogue.item_years import year_of
 from rectune.dialogue.knowledge import ChatFact, Persona, UserKnowledge
 from rectune.dialogue.memory import same_thing
+from rectune.dialogue.narrowing import narrowed
+from rectune.dialogue.wishes import Order
 from rectune.recommender.answering import CatalogueAnswers
 from rectune.recommender.evidence import Evidence, evidence_for
 from rectune.recommender.options import RecommendOptions
 from rectune.recommender.requests import UserRequest
 
 K = 5
+_MORE = 4  # times as many are looked at where something should be like an item
 _LIKED = 50  # items of a history that are ranked with: the latest
 _WORDS = 8  # likes in words that are searched with: the latest
 _FOREIGN = 200  # characters of the description of another domain's item that are searched with
@@ -25,11 +30,6 @@ _TEXT = 2000  # characters of an item's text that are looked at for words that a
 _LENGTHS = re.compile(
     r"^(?:run ?time|running time|duration|length|minutes|상영 ?시간|러닝 ?타임|재생 ?시간|길이)$",
     re.IGNORECASE,
-)
-# What a catalogue may call things for children; only what it has counts.
-_FOR_YOUNG = ("Children", "Children's", "Kids", "Family", "가족", "어린이", "아동", "키즈")
-_YOUNG = re.compile(
-    r"^(?:kids?|child(?:ren)?|son|daughter|toddler|grandchildren|nephew|niece|family|아이들?|애들|애기|아기|아들|딸|조카|가족들?)$"
 )
 
 
@@ -43,8 +43,11 @@ class SearchWish:
         allowed: ids that may be recommended.
         met: values of the catalogue that all of these have: what is wanted.
         unmet: what is wanted, and no item that is left has.
+        not_young: see `Narrowed`.
         again: whether items come that this chat has shown, since no others are left.
         lengths: False where a time was given, and the catalogue does not say how long its items take.
+        likened: ids of the items that it should be like.
+        order: what comes first; empty for what suits best.
     """
 
     query: str
@@ -52,8 +55,11 @@ class SearchWish:
     allowed: frozenset[str]
     met: tuple[str, ...] = ()
     unmet: tuple[str, ...] = ()
+    not_young: bool = False
     again: bool = False
     lengths: bool = True
+    likened: tuple[str, ...] = ()
+    order: Order = ""
 
 
 @dataclass(frozen=True)
@@ -126,6 +132,8 @@ def wish_of(
     shown: Collection[str],
     liked_now: Sequence[str] = (),
     shorter_than: str = "",
+    others: bool = False,
+    order: Order = "",
 ) -> SearchWish:
     """What to search for.
 
@@ -138,6 +146,9 @@ def wish_of(
         shown: ids that were shown lately; they come again only where no others are left.
         liked_now: what this message says that the person likes, in values of the catalogue.
         shorter_than: the id of an item that takes too long; empty for none.
+        others: whether what was not shown yet comes before what is liked; where all that is liked was shown,
+            that comes again else.
+        order: what comes first.
     """
     gone = ruled_out(catalogue, knowledge, facts, persona) | set(likened) | _namesakes(catalogue, foreign)
     liked = _liked(catalogue, knowledge, facts)
@@ -145,11 +156,12 @@ def wish_of(
     if shorter_than and (most := minutes_taken(catalogue.items[shorter_than])):
         gone |= {id for id, item in catalogue.items.items() if (minutes_taken(item) or most) >= most}
     allowed = frozenset(catalogue.items) - gone
-    allowed, met, unmet = _narrowed(catalogue, allowed, facts, liked_now)
+    left = narrowed(catalogue, allowed, facts, liked_now)
+    allowed = left.allowed
     fresh = allowed - set(shown)
     said = [fact.value for fact in facts if fact.kind == "like" and not fact.item_id]
     likely = allowed & frozenset[str]().union(*(catalogue.terms.ids(value) for value in said))
-    plain = not (query or likened or foreign or met)
+    plain = not (query or likened or foreign or left.met or others)
     again = bool(allowed) and (not fresh or (plain and bool(likely) and not likely & fresh))
     words = "; ".join(filter(None, [query, *map(_told, foreign)]))
     words = words or "; ".join([*liked_now, *_words_wanted(facts)])
@@ -160,18 +172,27 @@ def wish_of(
         words = "; ".join(one.value for one in facts[-_WORDS:] if one.kind == "like" and not one.item_id)
     timed = any(fact.kind == "time" for fact in facts) or bool(shorter_than)
     known = not timed or any(minutes_taken(item) is not None for item in catalogue.items.values())
-    return SearchWish(words, history, allowed if again else fresh, met, unmet, again, known)
+    return SearchWish(
+        words, history, allowed if again else fresh, left.met, left.unmet, left.not_young, again, known,
+        tuple(one for one in likened if one in catalogue.items), order,
+    )  # fmt: skip
 
 
 def find(
     recommender: CatalogueAnswers, catalogue: ChatCatalogue, wish: SearchWish, locale: Locale, k: int = K
 ) -> Found:
-    """At most `k` items for a wish; what is popular, else the catalogue's order, where nothing is known."""
+    """At most `k` items for a wish; what is popular, else the catalogue's order, where nothing is known.
+
+    Of what should be like an item those come for which something speaks; the others only where nothing speaks
+    for any.
+    """
     if not wish.allowed:
         return Found((), ())
-    fits = True
-    if wish.history or wish.query.strip():
-        options = RecommendOptions(min(k, len(wish.allowed)), within=wish.allowed, explain=0)
+    fits, most = True, _MORE * k if wish.likened else k
+    if wish.order:
+        ids = _ordered(recommender, catalogue, wish)[:k]
+    elif wish.history or wish.query.strip():
+        options = RecommendOptions(min(most, len(wish.allowed)), within=wish.allowed, explain=0)
         answer = recommender.recommend_all([UserRequest(wish.history, wish.query)], options)[0]
         ids, fits = [one.item_id for one in answer], answer.fits
     else:
@@ -179,38 +200,33 @@ def find(
     if len(ids) < min(k, len(wish.allowed)) and (wish.met or not ids):  # words alone find no more
         fits = fits and bool(ids)
         ids += [one for one in _popular(recommender, wish.allowed) if one not in ids][: k - len(ids)]
-    items = tuple(catalogue.items[id] for id in ids)
+    items = [catalogue.items[id] for id in ids]
     liked = [catalogue.items[id] for id in wish.history if id in catalogue.items]
+    evidence = evidence_for(items, liked, wish.query, locale, recommender.likes)
+    pairs = list(zip(items, evidence, strict=True))
+    if wish.likened:
+        pairs = sorted([one for one in pairs if one[1]] or pairs, key=lambda one: _only_of_its_time(*one))
     return Found(
-        items,
-        tuple(evidence_for(items, liked, wish.query, locale, recommender.likes)),
-        fits or bool(wish.met),
+        tuple(item for item, _ in pairs[:k]), tuple(why for _, why in pairs[:k]), fits or bool(wish.met)
     )
 
 
-def _narrowed(
-    catalogue: ChatCatalogue, allowed: frozenset[str], facts: Sequence[ChatFact], liked_now: Sequence[str]
-) -> tuple[frozenset[str], tuple[str, ...], tuple[str, ...]]:
-    """The allowed ids that have what is wanted: all of it, else as much as some item has."""
-    met, unmet = list[str](), list[str]()
-    wanted = [fact.value for fact in facts if fact.kind in ("want", "mood")]
-    for value in dict.fromkeys([*wanted, *liked_now]):
-        if not catalogue.terms.has(value):
-            continue
-        if some := allowed & catalogue.terms.ids(value):
-            allowed = some
-            met.append(value)
-        else:
-            unmet.append(value)
-    kinds = catalogue.terms.categories()
-    folded = {name.casefold(): name for name in kinds}
-    young = any(fact.kind == "company" and _YOUNG.match(fact.value) for fact in facts)
-    suits = [folded[name.casefold()] for name in _FOR_YOUNG if young and name.casefold() in folded]
-    suits += [folded[fact.value] for fact in facts if fact.kind == "occasion" and fact.value in folded]
-    some = allowed & frozenset[str]().union(*(kinds[name] for name in suits))
-    if some:
-        met += [name for name in suits if some & kinds[name]]
-    return some or allowed, tuple(dict.fromkeys(met)), tuple(unmet)
+def _only_of_its_time(item: Item, evidence: Evidence | None) -> bool:
+    """Whether nothing but the decade is in common."""
+    own = {*categories_of(item), *makers_of(item)}
+    return evidence is None or (
+        evidence.kind == "common" and own.isdisjoint(map(str.casefold, evidence.words))
+    )
+
+
+def _ordered(recommender: CatalogueAnswers, catalogue: ChatCatalogue, wish: SearchWish) -> list[str]:
+    """The allowed ids, the newest or the oldest first, those without a year last; or the most liked first."""
+    ids = _popular(recommender, wish.allowed)
+    years = {id: year_of(catalogue.items[id]) for id in ids}
+    if wish.order == "popular":
+        return ids
+    sign = -1 if wish.order == "new" else 1
+    return sorted(ids, key=lambda id: ((year := years[id]) is None, sign * (year or 0)))
 
 
 def _liked(catalogue: ChatCatalogue, knowledge: UserKnowledge, facts: Sequence[ChatFact]) -> list[str]:

@@ -56,6 +56,11 @@ _ENGLISH: tuple[tuple[FactKind, str], ...] = (
         r"less| at most| max)?",
     ),
     ("company", rf"\b(?:with|for) {_MY}(?P<value>{_PEOPLE})\b(?! of)"),
+    (
+        "company",
+        r"\b(?:my|our) (?:little )?(?P<value>kids|children|child|kid|son|daughter|toddler)"
+        r"(?: (?:is|are)|'s) (?:only )?(?:\d|one\b|two\b|three|four|five|six|seven|eight|nine|ten)",
+    ),
     ("company", r"\b(?P<value>on my own|by myself|alone)\b(?! in)"),
     (
         "occasion",
@@ -67,9 +72,10 @@ _ENGLISH: tuple[tuple[FactKind, str], ...] = (
     ),
     (
         "mood",
-        rf"\b(?:i'm|i am|im|i feel|i'm feeling|i am feeling|feeling|we're|been)"
+        rf"\b(?:i'm|i am|im|i feel|i'm feeling|i am feeling|feeling|we're|been|and|but)"
         r" (?:(?:a bit|a little|so|really|very|rather|quite|pretty|kind of|feeling) "
-        rf")*(?P<value>{_FEELINGS_EN})\b(?! of)",
+        rf")*(?P<value>{_FEELINGS_EN})\b(?=\s*$|[,.!?;]| (?:and|but|so|because|today|tonight|now"
+        rf"|right now|lately|at the)\b)",
     ),
     ("mood", r"\bin an? (?P<value>\w+) mood\b"),
 )
@@ -96,6 +102,12 @@ _KOREAN: tuple[tuple[FactKind, str], ...] = (
     (
         "company",
         rf"(?:우리 |제 |내 )?(?P<value>{_COMPANY_KO}) ?(?:이랑|랑|하고|과|와)(?: 함께| 같이)?(?= |$|[,.!?])",
+    ),
+    (
+        "company",
+        r"(?:우리 |제 |내 )?(?P<value>아이들|아이|애들|애|아들|딸|조카)(?:은|는|이"
+        r"|가)? (?:이제 )?(?:\d{1,2}|한|두|세|네|다섯"
+        r"|여섯|일곱|여덟|아홉|열) ?(?:살|세)",
     ),
     ("company", r"(?P<value>혼자(?:서)?)(?= |$|[,.!?])"),
     (

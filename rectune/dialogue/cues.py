@@ -45,6 +45,7 @@ _LEAD = (
 )
 _I = r"(?:i|we|my (?:wife|husband|partner|girlfriend|boyfriend) and i)"
 _ITEM_VERBS = r"(?:watch|see|read|play|listen to|hear|buy|try)"
+_HOW = r"(?:(?:so|really|very|rather|quite|just|always|a bit|a little|pretty|kind of) )*"
 _MORE = r"(?: (?:really|particularly|much|at all|ever|actually|even|especially|want to))*"
 
 _ENGLISH: Sequence[tuple[Stance, str, bool]] = (
@@ -80,6 +81,9 @@ _ENGLISH: Sequence[tuple[Stance, str, bool]] = (
         r"|keen on)\b", True),
     ("avoid", r"(?:\bis|\bare|'s)(?: not|n't)(?: really)? (?:my thing|for me|my cup of tea|my "
         r"taste)\b", False),
+    ("avoid", rf"(?:\bis|\bare|\bwas|\bwere|'s) {_HOW}(?:boring|terrible|awful|dull|bad|disappointing"
+        rf"|overrated"
+        r"|a (?:disappointment|letdown|bore))\b", False),
     ("avoid", r"\b(?:bores?|scares?|annoys?|disgusts?|puts?) (?:me|us)(?: off)?\b", False),
     ("avoid", r"\b(?:hated|didn't like|did not like|disliked) (?=it\b|them\b|that\b|both\b)", True),
     (
@@ -99,12 +103,17 @@ _ENGLISH: Sequence[tuple[Stance, str, bool]] = (
         "like",
         r"\bmy (?:all-time |all time )?(?:favou?rites?)(?: (?:genres?|films?|movies?|books?"
         r"|games?|songs?|albums?"
-        r"|directors?|authors?|writers?|artists?|bands?|shows?|one|ones|thing|things))?(?: "
+        r"|directors?|authors?|writers?|actors?|actress(?:es)?|artists?|bands?|shows?|one|ones|thing"
+        r"|things))?(?: "
         r"of all time)? (?:is|are|was)\b",
         True,
     ),
-    ("like", r"(?:\bis|\bare|'s) (?:always )?(?:my (?:thing|favou?rite|cup of tea)|great"
-        r"|wonderful|brilliant)\b", False),
+    ("like", r"(?:\bis|\bare|'s) (?:always )?(?:my (?:thing|cup of tea)"
+        r"|my (?:all-time )?favou?rite(?: (?:genre|film|movie"
+        r"|book|game|song|album|director|author|writer|actor|actress|artist|band|show|kind|one"
+        r"|of all))?)\b", False),
+    ("like", rf"(?:\bis|\bare|\bwas|\bwere|'s) {_HOW}(?:great|wonderful|brilliant|amazing|fantastic"
+        rf"|excellent)\b", False),
     ("like", r"\b(?:loved|liked|enjoyed|adored) (?=it\b|them\b|that\b|both\b)", True),
     (
         "seen",
@@ -127,6 +136,7 @@ _ENGLISH: Sequence[tuple[Stance, str, bool]] = (
     ("not", r"\b(?:leave out|skip|without|except(?: for)?|excluding|other than|instead of"
         r"|rather than|no more)\b", True),
     ("not", r"\bnothing (?:with|about|by|from|too|like)\b", True),
+    ("not", r"\btoo (?=(?:scary|frightening|creepy|violent|bloody|gory|romantic)\b)", True),
     (
         "not",
         r"\b(?:not|no)\b(?! (?:only|just|bad|sure|idea|ideas|problem|thanks|thank|yet|too "
@@ -140,6 +150,7 @@ _ENGLISH: Sequence[tuple[Stance, str, bool]] = (
         rf"to {_ITEM_VERBS})?", True),
     ("want", r"\b(?:i'd|i would|we'd|we would)(?: really| rather| also)? (?:like|love|prefer"
         r"|enjoy)\b(?: to \w+)?", True),
+    ("want", r"\b(?:i'd|i would|we'd|we would) rather(?: (?:have|see|watch|read|play|hear|try))?\b", True),
     ("want", rf"(?:\b(?:i'm|i am|im|we're|we are) |{_LEAD})(?:looking for|searching for|craving"
         r"|in the mood for)\b", True),
     ("want", rf"{_LEAD}{_I} feel like\b(?: {_ITEM_VERBS}ing)?", True),
@@ -152,15 +163,11 @@ _ENGLISH: Sequence[tuple[Stance, str, bool]] = (
     ("want", r"\b(?:do you have|have you got|got any|is there|are there|how about|what about|maybe)\b", True),
     ("want", r"\blet(?:'s|s| us) (?:watch|see|read|play|hear|try|have)\b", True),
     ("want", r"\b(?:something|anything)\b(?! else| new| other)", True),
-    (
-        "none",
-        r"(?:,| and| but| because| so| since| while| when| if|;)+ (?:i|you|he|she|we|they|my"
-        r"|his|her|their|what|can|could"
-        r"|do|does|please|would|today|tonight|tomorrow|maybe|thanks|show|tell|why|also)\b(?!-)",
-        True,
-    ),
     ("void", r"\b(?:i|we) (?:haven't|have not|have never|never|hadn't)(?: yet| ever)? (?:seen"
         r"|watched|read|played|heard)\b", True),
+    ("void", r"\b(?:he|she|they|wife|husband|girlfriend|boyfriend|partner|kids|children|friends?"
+        r"|parents) would (?:also |really )?"
+        r"(?:like|love|enjoy|want)(?: too| it)?\b", True),
     ("void", r"\b(?:i|we) used to (?:like|love|enjoy|hate|watch|read)\b", True),
     ("void", r"\b(?:if|when|whether|wish|wished|do|did|does|would|should|unless) (?:that )?(?:i"
         r"|we) (?:\w+ )?(?:like|liked|love|hate|hated|want|wanted)\b", True),
@@ -171,6 +178,13 @@ _ENGLISH: Sequence[tuple[Stance, str, bool]] = (
         r"|daughter|kids|children|boyfriend|girlfriend|partner|parents|you|who)(?: (?:really"
         r"|also|just|all|don't|doesn't))*"
         r" (?:likes?|loves?|hates?|enjoys?|wants?|prefers?|liked|loved|hated)\b",
+        True,
+    ),
+    (
+        "none",
+        r"(?:,| and| but| because| so| since| while| when| if|;)+ (?:i|you|he|she|we|they|my"
+        r"|his|her|their|what|can|could"
+        r"|do|does|please|would|today|tonight|tomorrow|maybe|thanks|show|tell|why|also)\b(?!-)",
         True,
     ),
 )  # fmt: skip
@@ -194,6 +208,7 @@ _KOREAN: Sequence[tuple[Stance, str, bool]] = (
         r"|안 ?봄\b|안 ?맞(?:아|더|는)|안 ?끌려)", False),
     ("avoid", r"(?:별로 |그다지 |썩 |전혀 )?(?:좋아하(?:지|진|지는|지도) ?(?:않|못)|즐기(?:지|진) "
         r"?않|선호하(?:지|진) ?않)", False),
+    ("avoid", r"(?:좀 |너무 |정말 |진짜 )*(?:지루했|지루해|재미없었|노잼|실망했|실망이|별로였)", False),
     ("avoid", r"별로(?:예요|야|에요|다|임|였어|였음|네|더라|입니다|인데)", False),
     ("avoid", r"(?:제|내) (?:취향은|취향이|스타일이|스타일은) (?:전혀 )?(?:아니|아닌|아님)", False),
     ("void", r"싫지 ?(?:않|는 않)|싫어하(?:지|진|지는) ?않|좋아하세요|좋아하나요|좋아하니"
@@ -222,11 +237,18 @@ _KOREAN: Sequence[tuple[Stance, str, bool]] = (
     ),
     ("not", r"(?:은|는|이|가|만)? ?(?:말고|말구|빼고|빼 ?줘|빼 ?주|빼면|제외하고|제외하면|제외해"
         r"|제외|대신(?!할)|없이)", False),
-    ("not", r"(?:이|가|은|는|도) ?(?:안 나오는|안 나오고|없는|없고|아닌|아니고)", False),
+    ("not", r"(?:이|가|은|는|도)? ?(?:안 나오는|안 나오고|없는|없고|아닌|아니고)(?=[\s,.!?]|$)", False),
+    ("not", r"(?:^|(?<=\s))(?:너무 |그렇게 |많이 )?(?=[가-힣]+지 ?(?:않은|않고|않게)(?:\s|$))", True),
     ("not", r"(?:^|(?<=\s))안 (?=\S*(?:운|은|한|인|는) ?(?:거|것|걸|영화|책|게임|작품|소설|음악"
         r"|노래|애니))", True),
     ("not", r"(?:보고|읽고|듣고|하고) 싶(?:지|진|지는) ?않|안 ?(?:땡겨|당겨|땡기|당기)|(?:땡기"
         r"|당기|끌리)지 ?않|추천하지 ?(?:마|말)|그만", False),
+    ("want", r"(?:영화|책|게임|작품|소설|물)?인데(?=[\s,])", False),
+    ("want", r"(?:이|가|도)? ?(?:좋겠|낫겠)", False),
+    ("want", r"(?:이|가) ?(?:들어간|들어 ?있는|나오는|있는) ?(?:거|걸|것|영화|책|게임"
+        r"|작품)(?=[로요은는으\s.!?]|$)", False),
+    ("want", r"(?: ?(?:걸|것|거)|(?<=[가-힣])으?)로(?:요)?(?=[.!~ ]*$|,? (?:부탁|할|줘|주|보여|추천|골라"
+        r"|바꿔))", False),
     (
         "want",
         r"추천 ?(?:해|좀|부탁|받|바라)|추천$|추천\?|(?:보고|읽고|듣고|하고|해 보고|찾고) "
@@ -247,12 +269,7 @@ _OTHERS = re.compile(
 
 
 def cues_of(text: str, locale: Locale) -> list[Cue]:
-    """The cues of a sentence, in its order; of overlapping ones the first in the table stands.
-
-    Args:
-        text: a sentence in lower case.
-        locale: its language.
-    """
+    """The cues of a sentence in lower case, in order; of overlapping ones the first in the table stands."""
     taken = list[Cue]()
     for stance, pattern, behind in _compiled(locale):
         for found in pattern.finditer(text):

@@ -7,11 +7,12 @@ summary and no other fact holds it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from rectune.core.text.leading_article import upright
 from rectune.core.text.support import content_words
 from rectune.dialogue.knowledge import SESSION_KINDS, ChatFact, FactKind
-from rectune.prompts.titles import fold, name_of
+from rectune.prompts.titles import fold, name_of, without_year
 
 # What ends what, where both speak of the same: the later of two says what holds.
 _ENDED_BY: dict[FactKind, tuple[FactKind, ...]] = {
@@ -74,7 +75,17 @@ def forget(known: Sequence[ChatFact], words: Sequence[str], everything: bool = F
         everything: whether all facts go.
     """
     gone = tuple(fact for fact in known if everything or any(_speaks_of(fact, word) for word in words))
-    return MemoryChange(tuple(fact for fact in known if fact not in gone), (), gone)
+    quotes = {fact.quote for fact in gone}
+    kept, restated, removed = list[ChatFact](), list[ChatFact](), list(gone)
+    for fact in known:
+        if fact in gone:
+            continue
+        if fact.quote in quotes:  # the words of what is forgotten must not stay with what is kept
+            removed.append(fact)
+            fact = replace(fact, quote=_own_words(fact), id=0)
+            restated.append(fact)
+        kept.append(fact)
+    return MemoryChange(tuple(kept), tuple(restated), tuple(removed))
 
 
 def without_session(known: Iterable[ChatFact]) -> MemoryChange:
@@ -96,6 +107,15 @@ def _supersedes(new: ChatFact, old: ChatFact, within: bool = False) -> bool:
     if not within and old.kind == new.kind and new.kind in _ONE_AT_A_TIME:
         return old.message_id != new.message_id or same_thing(new, old)
     return old.kind in _ENDED_BY[new.kind] and same_thing(new, old)
+
+
+def _own_words(fact: ChatFact) -> str:
+    """The words of a quote that name what its fact speaks of; its value where they do not stand in it."""
+    for name in (fact.value, without_year(fact.value), upright(without_year(fact.value) or fact.value)):
+        at = fact.quote.casefold().find(name.casefold()) if name else -1
+        if at >= 0 and len(fact.quote.casefold()) == len(fact.quote):
+            return fact.quote[at : at + len(name)]
+    return fact.value
 
 
 def _speaks_of(fact: ChatFact, word: str) -> bool:

@@ -13,6 +13,8 @@ _SENTENCE = re.compile(r"[^.!?。！？…;\n~]+[.!?。！？…;\n~]*|[.!?。�
 _RUN = re.compile("([가-힣]{30})(?=[가-힣])")
 _LETTER = re.compile(r"[^\W\d_]")
 _HANGUL = re.compile("[가-힣]")
+_REST_OF_WORD = re.compile("[가-힣]*")
+_CONJUNCTION = re.compile(r"^(?:and|but)\s+", re.IGNORECASE)
 _FUNCTION = re.compile(
     r"\b(?:i|you|me|my|the|a|an|is|are|do|what|why|not|like|something|please|want|with)\b", re.IGNORECASE
 )
@@ -60,6 +62,15 @@ def language_of(text: str, before: Locale) -> Locale:
     if _HANGUL.search(text):
         return locale_of(text)
     return before if not _FUNCTION.search(text) else "en"
+
+
+def quoted_words(text: str, start: int, end: int, locale: Locale) -> str:
+    """The words of a message from one character to another, without a conjunction before them; of Korean ones
+    the last to its end.
+    """
+    if locale == "ko":
+        end = _REST_OF_WORD.match(text, end).end()  # type: ignore[union-attr]
+    return _CONJUNCTION.sub("", text[start:end].strip())
 
 
 def blanked(text: str, spans: list[tuple[int, int]]) -> str:

@@ -88,9 +88,13 @@ def _english(reach: str) -> Iterator[str]:
 
 def _korean(reach: str) -> Iterator[str]:
     for piece in re.split(
-        r"\s*[,;/]\s*|\s그리고\s|(?<=[가-힣])(?:이랑|하고)\s|(?<=[가-힣])[와과]\s", reach.strip(" .!?~\"'()")
+        r"\s*[,;/]\s*|\s그리고\s|(?<=[가-힣\ufffc])(?:이랑|랑|하고)\s"
+        r"|(?<=[가-힣\ufffc])[와과]\s",
+        reach.strip(" .!?~\"'()"),
     ):
         words = piece.split()
+        if len(words) > 1 and words[1].startswith("않"):  # 잔인하지 않은 거
+            words = [words[0].removesuffix("하지") + "한"] if words[0].endswith("하지") else []
         for at in range(len(words) - 1, -1, -1):  # what stands behind the last clause that ended
             if _ENDS_KO.search(words[at]):
                 words = words[at + 1 :]

@@ -14,6 +14,7 @@ from rectune.core.item_values import categories_of
 from rectune.core.types import Item, Locale
 from rectune.dialogue.chat_catalogue import ChatCatalogue
 from rectune.dialogue.chat_turn import ChatTurn
+from rectune.prompts.particles import with_particle
 
 PLANT_AT, SEEK_UNTIL, BEFORE_END = 3, 20, 10
 _FEWEST = 4  # items of a category that somebody likes or avoids
@@ -49,8 +50,8 @@ _WORDS: dict[Locale, dict[str, Sequence[str]]] = {
         "greet": ("안녕하세요", "안녕", "반가워요"),
         "plain": ("추천해 줘", "뭐 볼까?", "하나 골라 줘"),
         "plant": (
-            "저는 {like} 좋아하는데 {avoid}은(는) 정말 싫어요. 암호는 {secret}.",
-            "{like} 팬이에요. {avoid}은(는) 싫어해요. 별명은 {secret}.",
+            "저는 {like} 좋아하는데 {avoid_topic} 정말 싫어요. 암호는 {secret}.",
+            "{like} 팬이에요. {avoid_topic} 싫어해요. 별명은 {secret}.",
         ),
         "want": ("{want} 추천해 줘", "오늘 밤에 {want} 보고 싶어", "{want} 있어?", "{want} 부탁해요"),
         "others": ("다른 거", "또 없어?", "다른 영화 보여 줘", "다른 거 추천해 줘"),
@@ -88,6 +89,8 @@ class SimulatedUser:
         like, avoid: the categories that they plant.
         target: the item that they look for and never name.
         secret: a word that only they say.
+        purpose: of the message that they said last: `greet`, `plain` (they want anything), `plant`, `want`,
+            `others`, `alike`, `chatter` or `hostile`; empty before the first.
     """
 
     catalogue: ChatCatalogue
@@ -98,6 +101,7 @@ class SimulatedUser:
     avoid: str = field(init=False)
     target: Item = field(init=False)
     secret: str = field(init=False)
+    purpose: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
         self._rng = random.Random(f"{self.locale} {self.seed}")
@@ -105,11 +109,10 @@ class SimulatedUser:
         some = sorted(name for name, ids in kinds.items() if len(ids) >= _FEWEST)
         few = [name for name in some if len(kinds[name]) <= _MOST_AVOIDED * len(self.catalogue.items)]
         self.avoid = self._rng.choice(few)
-        left = [
-            name for name in some if len(kinds[name] - kinds[self.avoid]) >= _FEWEST and name != self.avoid
-        ]
+        gone = self.catalogue.terms.ids(self.avoid)  # what another fact says the same of, too
+        left = [name for name in some if len(kinds[name] - gone) >= _FEWEST and name != self.avoid]
         self.like = self._rng.choice(left)
-        free = sorted(set(self.catalogue.items) - kinds[self.avoid])
+        free = sorted(set(self.catalogue.items) - gone)
         self.target = self.catalogue.items[self._rng.choice(free)]
         self.secret = f"zq{self.seed:05d}{self.locale}"
         self._wants = [name for name in left if name != self.like]
@@ -123,7 +126,8 @@ class SimulatedUser:
             turns: those before.
         """
         if number == PLANT_AT:
-            return self._say("plant", like=self.like, avoid=self.avoid, secret=self.secret)
+            topic = with_particle(self.avoid, "은")
+            return self._say("plant", like=self.like, avoid=self.avoid, avoid_topic=topic, secret=self.secret)
         if number == last - BEFORE_END:
             return self._say("plain")
         if number == 1:
@@ -150,4 +154,5 @@ class SimulatedUser:
         return len(categories_of(item).keys() & categories_of(self.target).keys())
 
     def _say(self, kind: str, **values: object) -> str:
+        self.purpose = kind
         return self._rng.choice(_WORDS[self.locale][kind]).format(**values)

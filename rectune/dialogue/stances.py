@@ -10,10 +10,10 @@ from rectune.core.text.support import MASK
 from rectune.core.types import Item, Locale
 from rectune.dialogue.chat_catalogue import ChatCatalogue, Named, item_called
 from rectune.dialogue.cues import Cue, Stance, cues_of, of_somebody_else
-from rectune.dialogue.intents import place_of, points_back
 from rectune.dialogue.knowledge import ChatFact, FactKind
 from rectune.dialogue.message_text import SentenceSpan, sentences_of
 from rectune.dialogue.phrases import phrases_in
+from rectune.dialogue.pointing import places_of, points_back
 
 _KINDS: dict[Stance, FactKind] = {"like": "like", "avoid": "avoid", "want": "want", "seen": "seen"}
 _LONGEST_QUOTE = 200
@@ -21,6 +21,11 @@ _AROUND = " ,.;:!?~\"'-"
 _JOINED = re.compile(r"\s(?:but|and|because|so|since|though|although|or|please)$", re.IGNORECASE)
 _COMMA = re.compile(r"[,;] *(?:but|and|though)? *$")
 _POINTER = 3  # words that do nothing but point: "that one", "the second one"
+_REST_OF_WORD = re.compile(
+    r"[가-힣]*(?: ?(?:줘|주세|주실|줄래|주라|봐|볼래"
+    r"|싶)[가-힣]*)?"
+)  # behind a Korean cue
+_THING = re.compile(r"(?:이요|이에요|예요|요)(?=[.!~ ]*$)")  # a noun and nothing else: 드라마요
 _MOST_WORDS = 6  # of a message that is nothing but the name of what is wanted
 _SENTENCE = re.compile(
     r"\b(?:i|you|he|she|we|they|my|is|are|was|do|did|that|wish)\b|[가-힣](?:어|아|다|요|까|네|지)[.!]*$"
@@ -59,9 +64,13 @@ def said_of(
 
 def _wanted_alone(text: str, low: str, locale: Locale, catalogue: ChatCatalogue) -> list[ChatFact]:
     """What a message wants that is nothing but its name: `a thriller`."""
-    if len(low.split()) > _MOST_WORDS or "?" in low or _SENTENCE.search(low) or cues_of(low, locale):
+    if len(low.split()) > _MOST_WORDS or "?" in low or cues_of(low, locale):
         return []
     terms = catalogue.terms.find(low)
+    bare = _THING.sub("", low) if terms and locale == "ko" else low
+    ends = max((one.end for one in terms), default=0)
+    if _SENTENCE.search(bare if ends >= len(bare.rstrip(" .!~")) else low):
+        return []
     return [ChatFact("want", one.term.value, text[one.start : one.end], 0, 0) for one in terms]
 
 
@@ -82,9 +91,15 @@ def _reaches(low: str, sentence: SentenceSpan, locale: Locale) -> Iterator[_Reac
         start, end = (cue.end, behind) if cue.behind else (before, cue.start)
         if locale == "ko" and cue.stance in ("like", "avoid", "seen") and of_somebody_else(part[start:end]):
             continue
-        quote = (cue.start, end) if cue.behind else (start, cue.end)
+        quote = (cue.start, end) if cue.behind else (start, _word_end(part, cue.end, locale))
         offset = sentence.start
         yield _Reach(stance, start + offset, end + offset, (quote[0] + offset, quote[1] + offset))
+
+
+def _word_end(part: str, at: int, locale: Locale) -> int:
+    """Where the word of a Korean cue ends, with the auxiliary behind it: 추천해 (줘), 좋아해(요)."""
+    found = _REST_OF_WORD.match(part, at) if locale == "ko" else None
+    return found.end() if found else at
 
 
 def _opens_with_wish(words: str, cue: Cue) -> bool:
@@ -109,8 +124,7 @@ def _facts(
     quote = _JOINED.sub("", quote).strip(_AROUND)
     inside = low[reach.start : reach.end]
     items = [one.item for one in named if reach.start <= one.start and one.end <= reach.end]
-    if not items and (item := _titled(inside, locale, catalogue)):
-        items = [item]
+    items += [one for one in _titled(inside, locale, catalogue, bool(items)) if one not in items]
     if kind == "want":
         items = []  # a title that is wanted is a request for what is like it
     for item in items:
@@ -134,21 +148,26 @@ def _facts(
     for one in reversed(terms):
         rest = rest[: one.start] + MASK + rest[one.end :]
     for phrase in phrases_in(rest, locale):
+        if items and item_called(phrase, catalogue.titles) in items:
+            continue
         start = low.find(phrase, reach.start)
         shown = text[start : start + len(phrase)] if start >= 0 else phrase
         yield ChatFact(kind, shown, quote, 0, 0)
 
 
-def _titled(inside: str, locale: Locale, catalogue: ChatCatalogue) -> Item | None:
-    """The item whose title the words are, in whatever case: `i loved heat`."""
+def _titled(inside: str, locale: Locale, catalogue: ChatCatalogue, besides: bool) -> list[Item]:
+    """The items whose titles the words are, in whatever case: `i loved heat`; several only `besides` others
+    that were found.
+    """
+    found = list[Item]()
     for phrase in [inside.strip(" .!?,\"'"), *phrases_in(inside, locale)]:
         item = None if MASK in phrase else item_called(phrase, catalogue.titles)
-        if item and not catalogue.terms.find(phrase):
-            return item
-    return None
+        if item and item not in found and not catalogue.terms.find(phrase):
+            found.append(item)
+    return found if besides else found[:1]
 
 
 def _points(inside: str, text: str, reach: _Reach) -> bool:
     if len(inside.split()) > _POINTER:
         return False
-    return points_back(f"{inside} ") or place_of(inside.strip()) is not None
+    return points_back(f"{inside} ") or bool(places_of(inside.strip()))

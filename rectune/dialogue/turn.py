@@ -17,7 +17,8 @@ from rectune.dialogue.knowledge import SESSION_KINDS, ChatFact
 from rectune.dialogue.memory import MemoryChange, forget, remember
 from rectune.dialogue.message_text import plain_message
 from rectune.dialogue.model_reading import read_by_model
-from rectune.dialogue.understanding import Spoken, Understood, foreign_in, understand
+from rectune.dialogue.named_items import foreign_in
+from rectune.dialogue.understanding import Spoken, Understood, understand
 from rectune.recommender.answering import CatalogueAnswers
 from rectune.retrieval.embedding import query_vectors_kept
 
@@ -100,12 +101,14 @@ class _Reading:
         """What the turns before spoke of."""
         earlier = self.message.earlier
         shown = next((turn.item_ids for turn in reversed(earlier) if turn.item_ids), ())
+        first = next((turn.item_ids[0] for turn in earlier if turn.item_ids), "")
         focus = next((turn.focus for turn in reversed(earlier) if turn.focus), "")
         return Spoken(
             [id for id in shown if id in self.catalogue.items],
             focus if focus in self.catalogue.items else "",
             earlier[-1].locale if earlier else self.message.locale,
             [item for turn in earlier[-_BEFORE:] for item in foreign_in(turn.said, self.catalogue)],
+            first if first in self.catalogue.items else "",
         )
 
 
@@ -143,5 +146,5 @@ def _asks_anew(understood: Understood) -> bool:
     if understood.ask == "tell":
         return any(fact.kind == "like" for fact in understood.facts)
     kinds = {fact.kind for fact in understood.facts}
-    wishes = kinds & set(SESSION_KINDS) or understood.query
+    wishes = kinds & set(SESSION_KINDS) or understood.query or understood.order
     return understood.ask == "recommend" and not wishes

@@ -11,29 +11,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rectune.core.types import Item, Locale
-from rectune.dialogue.chat_catalogue import ChatCatalogue, Named, item_called
+from rectune.dialogue.chat_catalogue import ChatCatalogue, Named
 from rectune.dialogue.circumstances import circumstances_in
 from rectune.dialogue.forgetting import asks_for_all, words_to_forget
-from rectune.dialogue.intents import Ask, ask_of, place_of, points_back, says_unseen, wants_shorter_items
+from rectune.dialogue.intents import Ask, ask_of, asks_whether_there, says_unseen, wants_shorter_items
 from rectune.dialogue.knowledge import ChatFact
-from rectune.dialogue.message_text import blanked, language_of, lowered, plain_message
+from rectune.dialogue.message_text import blanked, language_of, lowered, plain_message, quoted_words
+from rectune.dialogue.named_items import named_items
+from rectune.dialogue.pointing import places_of, points_alone, points_back, recalls_first
 from rectune.dialogue.stances import said_of
+from rectune.dialogue.unknown_titles import unknown_titles
 from rectune.dialogue.wanted_words import words_to_search
-from rectune.prompts.title_index import TitleIndex
-from rectune.prompts.title_matching import SURE, find_all
+from rectune.dialogue.wishes import Order, order_of
 from rectune.prompts.titles import name_of
 
-_TITLE_PLACES = (
-    re.compile(r"\b(?:like|similar to|tell me about|know about)\s+(.+?)[?.!,]*$", re.IGNORECASE),
-    re.compile(r"\b(?:what is|what's|who directed|who made)\s+(.+?)(?:\s+about)?[?.!]*$", re.IGNORECASE),
-    re.compile(
-        r"(\S+(?:\s\S+){0,4}?)(?:은|는|이랑|랑|과|와|이란|란)?\s?(?:같은|비슷한|처럼|어떤"
-        r"|무슨|에 대해|줄거리|내용)"
-    ),
-    re.compile(
-        r"(?<=\s)(\S+)(?:은|는|이랑|랑|과|와|이란|란)?\s?(?:같은|비슷한|처럼|어떤|무슨|에 대해|줄거리|내용)"
-    ),
-)
+_OF_ITEMS = (
+    "about_me",
+    "forget",
+    "about_item",
+    "why",
+)  # what says nothing of how somebody spends the evening
+_LIKE = re.compile(r"\b(?:like|similar)\b|같은|비슷|처럼")
 
 
 @dataclass(frozen=True)
@@ -45,12 +43,14 @@ class Spoken:
         focus: the id of the item that was spoken of last; empty for none.
         locale: the language so far.
         foreign: items of other domains that were named before, the latest last.
+        first: the id of the item that was recommended first of all; empty for none.
     """
 
     shown: Sequence[str] = ()
     focus: str = ""
     locale: Locale = "en"
     foreign: Sequence[Item] = ()
+    first: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ class Understood:
         forget: what is to be forgotten, in words; empty for nothing or, with `forget_all`, for everything.
         forget_all: whether all is to be forgotten.
         shorter_items: whether items are wanted that take less time.
+        unknown: titles in quotation marks that neither the catalogue nor another domain has.
+        order: what the items should be ordered by; empty for how well they suit.
         by: who read it: the rules, or a model where they found nothing.
     """
 
@@ -79,6 +81,8 @@ class Understood:
     forget: tuple[str, ...] = ()
     forget_all: bool = False
     shorter_items: bool = False
+    unknown: tuple[str, ...] = ()
+    order: Order = ""
     by: str = "rules"
 
 
@@ -96,20 +100,24 @@ def understand(
     """
     text = plain_message(message)
     locale = language_of(text, spoken.locale)
-    own, other = _named(text, catalogue)
+    own, other = named_items(text, catalogue)
     masked = _masked(text, [*own, *other])
     low = lowered(masked)
     ask = ask_of(low, locale)
-    pointed = _pointed(low, spoken, ask)
-    circumstances = circumstances_in(low, locale)
-    rest = blanked(low, [(one.start, one.end) for one in circumstances])
+    unknown = unknown_titles(text, [(one.start, one.end) for one in (*own, *other)])
+    pointed = _pointed(low, spoken, ask, bool(own))
+    first = pointed[0] if pointed else ""
+    circumstances = [] if ask in _OF_ITEMS else circumstances_in(low, locale)
+    order = order_of(low, locale, catalogue)
+    read = [*((one.start, one.end) for one in circumstances), *((one.start, one.end) for one in unknown)]
+    rest = blanked(low, [*read, *((one.start, one.end) for one in order)])
     facts = [
-        ChatFact(one.kind, one.value, text[one.start : one.end].strip(), message_id, created)
+        ChatFact(one.kind, one.value, quoted_words(text, one.start, one.end, locale), message_id, created)
         for one in circumstances
     ]
-    quiet = ask in ("about_me", "forget", "about_item", "greeting", "thanks")
+    quiet = ask in ("about_me", "forget", "about_item", "greeting", "thanks", "able")
     if not quiet:
-        said = said_of(text, rest, locale, own, catalogue, pointed)
+        said = said_of(text, rest, locale, own, catalogue, first)
         facts += [replace(one, message_id=message_id, created=created) for one in said]
     facts.sort(key=lambda one: text.find(one.quote))
     foreign = tuple(one.item for one in other) or _foreign_before(low, spoken)
@@ -117,32 +125,42 @@ def understand(
         ask,
         locale,
         tuple(dict.fromkeys(facts)),
-        tuple(dict.fromkeys([*(one.item.item_id for one in own), *([pointed] if pointed else [])])),
+        tuple(dict.fromkeys([*(one.item.item_id for one in own), *pointed])),
         foreign,
-        "" if quiet or ask == "why" else words_to_search(text, rest, locale, own, other, facts),
+        "" if quiet or ask in ("why", "not_that") else words_to_search(text, rest, locale, own, other, facts),
         shorter_items=wants_shorter_items(low),
+        unknown=tuple(one.title for one in unknown),
+        order=order[0].order if order else "",
     )
     if ask == "forget":
         return _to_forget(found, text, low, own, catalogue)
-    return replace(found, ask=_settled(found, low, bool(own)))
-
-
-def foreign_in(text: str, catalogue: ChatCatalogue) -> list[Item]:
-    """The items of other domains that a text names, in its order."""
-    return [one.item for one in _named(plain_message(text), catalogue)[1]]
+    settled = _settled(found, low, bool(own))
+    return replace(found, ask=settled, query="" if settled == "tell" else found.query)
 
 
 def _settled(found: Understood, low: str, titled: bool) -> Ask:
     """What is asked, where the rules for it found nothing but something was said, or a title stands alone."""
     if found.ask == "like_that" and not found.items and found.query:
         return "recommend"
+    if found.ask == "best" and found.facts:
+        return "recommend"
+    if found.ask == "longer" and (titled or places_of(low)) and found.items:
+        return "about_item"
+    if found.ask == "recommend" and titled and asks_whether_there(low) and not _LIKE.search(low):
+        return "about_item"
     if found.ask == "shorter" and found.shorter_items:
         return "recommend"
+    if found.ask == "about_item" and not found.items and places_of(low):
+        return "about_item"
     if found.ask == "about_item" and not found.items:
         return "recommend" if found.foreign or found.query else "nothing"
     kinds = {fact.kind for fact in found.facts}
     if found.ask == "like_that" and "like" in kinds:
         return "tell"
+    if found.ask == "nothing" and found.items and points_alone(low):
+        return "about_item"
+    if found.ask == "nothing" and found.order:
+        return "recommend"
     if found.ask != "nothing":
         return found.ask
     if kinds & {"want", "mood", "time", "company", "occasion", "not_now"}:
@@ -151,43 +169,9 @@ def _settled(found: Understood, low: str, titled: bool) -> Ask:
         return "tell"
     if titled and says_unseen(low):
         return "about_item"
+    if found.unknown:
+        return "recommend"
     return "recommend" if titled or found.foreign else "nothing"
-
-
-def _named(text: str, catalogue: ChatCatalogue) -> tuple[list[Named], list[Named]]:
-    """The items that a text names: those of the catalogue, and those of others where it has none there."""
-    own = _titles_in(text, catalogue.titles)
-    taken = [(one.start, one.end) for one in own]
-    other = list[Named]()
-    for titles in catalogue.foreign.values():
-        for one in _titles_in(text, titles):
-            if not any(one.start < end and start < one.end for start, end in taken):
-                other.append(one)
-                taken.append((one.start, one.end))
-    return own, sorted(other, key=lambda one: one.start)
-
-
-def _titles_in(text: str, titles: TitleIndex) -> list[Named]:
-    found = [
-        Named(titles.items[one.index], one.start, one.end)
-        for one in find_all(titles, text)
-        if one.certainty >= SURE
-    ]
-    return found or _loosely(text, titles)
-
-
-def _loosely(text: str, titles: TitleIndex) -> list[Named]:
-    """A title in whatever case where nothing but a title stands: the whole message, or behind `like`."""
-    places = [
-        (0, len(text)),
-        *(found.span(1) for pattern in _TITLE_PLACES for found in pattern.finditer(text)),
-    ]
-    for start, end in places:
-        bare = text[start:end].strip(" .!?~\"'“”")
-        if item := item_called(bare, titles):
-            start = text.find(bare, start)
-            return [Named(item, start, start + len(bare))]
-    return []
 
 
 def _masked(text: str, named: Sequence[Named]) -> str:
@@ -197,15 +181,20 @@ def _masked(text: str, named: Sequence[Named]) -> str:
     return text
 
 
-def _pointed(low: str, spoken: Spoken, ask: Ask) -> str:
-    """The id of the shown item that a message points at; empty for none."""
-    place = place_of(low)
-    if place is not None and spoken.shown:
-        at = place - 1 if place > 0 else len(spoken.shown) - 1
-        return spoken.shown[at] if at < len(spoken.shown) else ""
-    if ask != "forget" and (points_back(low) or ask in ("why", "not_that", "about_item")):
-        return spoken.focus
-    return ""
+def _pointed(low: str, spoken: Spoken, ask: Ask, titled: bool) -> list[str]:
+    """The ids of the shown items that a message points at; of several only where it compares them."""
+    if recalls_first(low) and spoken.first:
+        return [spoken.first]
+    places = places_of(low)
+    if places and spoken.shown:
+        last = len(spoken.shown) - 1
+        ats = [place - 1 if place > 0 else last for place in places]
+        ids = [spoken.shown[at] for at in ats if at <= last]
+        return ids if ask == "about_item" else ids[:1]
+    implied = ask in ("why", "not_that", "about_item") and not titled
+    if ask != "forget" and (points_back(low) or implied):
+        return [spoken.focus] if spoken.focus else []
+    return []
 
 
 def _foreign_before(low: str, spoken: Spoken) -> tuple[Item, ...]:

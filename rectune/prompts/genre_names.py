@@ -1,6 +1,7 @@
 """The standard names of genres and sections in English and Korean: 공포 is Horror.
 
-The table is `templates/genres.yaml`. What a catalogue calls something itself always comes first: other names
+The table is `templates/genres.yaml`; what is said of a genre instead of its name (`scary`, `무서운`) stands
+in `templates/qualities.yaml`. What a catalogue calls something itself always comes first: other names
 are tried only for what it has no name of, and what was taken for what is said (`as_said`).
 """
 
@@ -10,11 +11,12 @@ import functools
 import re
 from collections.abc import Iterable
 from types import MappingProxyType
+from typing import Any
 
 from rectune.prompts.locale_words import TEMPLATES
 from rectune.prompts.titles import fold, key_of
 
-_FILE = "genres.yaml"
+_FILE, _QUALITIES = "genres.yaml", "qualities.yaml"
 
 
 def other_names(name: str) -> tuple[str, ...]:
@@ -34,6 +36,20 @@ def names_for(categories: Iterable[str]) -> dict[str, str]:
         for name in other_names(category):
             found.setdefault(name, set()).add(category)
     return {name: next(iter(of)) for name, of in found.items() if len(of) == 1 and key_of(name) not in own}
+
+
+def qualities_for(categories: Iterable[str]) -> dict[str, str]:
+    """The words that are said of these categories instead of their names: word -> category.
+
+    Of two categories that a word may mean the first counts; words that name a category are left out.
+    """
+    listed = list(categories)
+    own = {key_of(one) for one in listed}
+    found: dict[str, str] = {}
+    for names, words in _qualities():
+        of = next((one for one in listed if key_of(one) in names), "")
+        found |= {word: of for word in words if of and key_of(word) not in own and word not in found}
+    return found
 
 
 def same_genre(name: str, other: str) -> bool:
@@ -59,11 +75,22 @@ def _stands_in(name: str, text: str) -> bool:
 
 
 @functools.cache
-def _rows() -> MappingProxyType[str, tuple[str, ...]]:
-    """Key of a name -> all names of its rows."""
+def _qualities() -> tuple[tuple[frozenset[str], tuple[str, ...]], ...]:
+    """Keys of the names of a genre, and what is said of it."""
+    rows = _read(_QUALITIES)
+    return tuple((frozenset(map(key_of, row["of"])), tuple(row["words"])) for row in rows)
+
+
+def _read(file: str) -> Any:
     from ruamel.yaml import YAML
 
-    sections = YAML(typ="safe", pure=True).load((TEMPLATES / _FILE).read_text(encoding="utf-8"))
+    return YAML(typ="safe", pure=True).load((TEMPLATES / file).read_text(encoding="utf-8"))
+
+
+@functools.cache
+def _rows() -> MappingProxyType[str, tuple[str, ...]]:
+    """Key of a name -> all names of its rows."""
+    sections = _read(_FILE)
     found: dict[str, dict[str, None]] = {}
     for row in (row for rows in sections.values() for row in rows):
         names = [*row["en"], *row["ko"]]

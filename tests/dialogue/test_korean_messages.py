@@ -2,7 +2,11 @@
 
 import pytest
 
+from rectune.core.types import Item
+from rectune.dialogue.chat_catalogue import ChatCatalogue
 from rectune.dialogue.message_text import plain_message
+from rectune.dialogue.understanding import Spoken, understand
+from rectune.prompts.title_index import TitleIndex
 from tests.dialogue.films import facts, read
 
 STATED = [
@@ -46,7 +50,7 @@ STATED = [
     ("사극 빼고 추천해 줘", {("not_now", "사극")}),
     ("광대가 안 나오는 영화 추천해 줘", {("not_now", "광대")}),
     ("코미디 대신 스릴러 추천해 줘", {("not_now", "코미디"), ("want", "스릴러")}),
-    ("안 무서운 거", {("not_now", "무서운")}),
+    ("안 무서운 거", {("not_now", "공포")}),
     ("공포가 아닌 거 추천해 줘", {("not_now", "공포")}),
     ("아이들이랑 볼 거 추천해 줘", {("company", "아이들")}),
     ("오늘 밤에 여자친구랑 볼 영화", {("occasion", "오늘 밤"), ("company", "여자친구")}),
@@ -56,6 +60,18 @@ STATED = [
     ("한 시간 반 정도 있어", {("time", "90 min")}),
     ("기분이 우울해", {("mood", "우울")}),
     ("이번 주말에 가족이랑 볼 거", {("occasion", "이번 주말"), ("company", "가족")}),
+    ("무서운 거 보고 싶어", {("want", "공포")}),
+    ("그럼 웃긴 걸로", {("want", "코미디")}),
+    ("드라마요", {("want", "드라마")}),
+    ("차라리 사극이 좋겠어요", {("want", "사극")}),
+    ("전쟁이 들어간 거요", {("want", "전쟁")}),
+    ("전쟁 영화인데 너무 잔인하지 않은 거요", {("want", "전쟁"), ("not_now", "잔인한")}),
+    ("멜로 없는 코미디 있어?", {("not_now", "멜로"), ("want", "코미디")}),
+    ("긴 안개 같은 영화인데 공포 말고", {("not_now", "공포")}),
+    ("붉은 먼지는 좀 지루했어", {("avoid", "k2")}),
+    ("안개 항구랑 밀밭은 봤어", {("seen", "k1"), ("seen", "k8")}),
+    ("아이가 일곱 살이에요", {("company", "아이")}),
+    ("너무 무서운 건 싫어", {("avoid", "공포")}),
 ]
 
 NOTHING_OF_THE_PERSON = [
@@ -121,6 +137,22 @@ ASKED = [
     ("붉은 먼지 감독이 누구야?", "about_item"),
     ("안개 항구 안 봤어", "about_item"),
     ("공포는 싫어", "tell"),
+    ("뭐 할 수 있어?", "able"),
+    ("아무거나", "recommend"),
+    ("음 잘 모르겠어", "others"),
+    ("너무 유치해요", "not_that"),
+    ("2번이요", "about_item"),
+    ("두 번째 거 자세히 알려 줘", "about_item"),
+    ("첫 번째랑 두 번째는 뭐가 달라요?", "about_item"),
+    ("밀밭 있어?", "about_item"),
+    ("아이들이 봐도 돼요?", "about_item"),
+    ("이 중에 뭐가 제일 재밌어요?", "best"),
+    ("세 번째 거 괜찮네", "thanks"),
+    ("고마워, 잘 자", "thanks"),
+    ("안녕히 계세요", "thanks"),
+    ("나에 대해 기억하는 거 말해 봐", "about_me"),
+    ("공포도 이제 괜찮아졌어", "forget"),
+    ("최신 영화는?", "recommend"),
 ]
 NOT_ASKED = [
     ("왜냐하면 공포를 싫어하거든", "why"), ("잊지 마", "forget"), ("잊을 수 없는 영화", "forget"),
@@ -128,6 +160,8 @@ NOT_ASKED = [
     ("안녕하세요, 코미디 추천해 줘", "greeting"),
     ("고마워, 그런데 공포는 싫어", "thanks"), ("공포 말고", "not_that"),
     ("긴 안개에 대해 알려 줘", "about_me"),
+    ("오늘 좀 우울해", "not_that"), ("감독이 누구야?", "able"), ("코미디 하나만 추천해 줘", "best"),
+    ("아이랑 봐도 되는 거 추천해 줘", "about_item"), ("나에 대해 아는 거 다 지워 줘", "about_me"),
 ]  # fmt: skip
 
 
@@ -161,6 +195,37 @@ def test_what_is_to_be_forgotten():
     assert found.forget_all and not found.forget
 
 
+def test_a_quotation_goes_to_the_end_of_its_words():
+    for message in (
+        "안개 항구 재밌게 봤어요",
+        "공포는 빼 주세요",
+        "사극 보고 싶어요",
+        "한 시간 반밖에 없어요",
+    ):
+        assert [one.quote for one in read(message, "ko").facts] == [message]
+
+
+def test_what_only_asks_is_not_searched_with():
+    for message in ("애니메이션은 빼 주세요", "안녕하세요! 볼 영화 추천해 주세요", "몰라 아무거나 추천해",
+                    "첫 번째랑 비슷한 거 더 보여 주세요", "여자친구랑 볼 건데 여자친구는 멜로를 좋아해",
+                    "요즘 인기 있는 거 뭐야"):  # fmt: skip
+        assert read(message, "ko").query == ""
+
+
+def test_what_items_are_ordered_by():
+    assert read("오래된 사극이요", "ko").order == "old" and facts(read("오래된 사극이요", "ko")) == {
+        ("want", "사극")
+    }
+    assert read("제일 최근 거요", "ko").order == "new"
+    assert read("인기 있는 거 보여 줘", "ko").order == "popular"
+
+
+def test_a_title_in_quotation_marks_that_nothing_bears_is_told_apart():
+    found = read('"푸른 등대"는?', "ko")
+    assert found.unknown == ("푸른 등대",) and found.ask == "recommend" and not found.query
+    assert not read('"밀밭"은 어떤 영화야?', "ko").unknown
+
+
 def test_the_words_to_search_with_are_those_that_say_what_is_wanted():
     assert "광대" not in read("광대 말고 병사가 나오는 영화 추천해 줘", "ko").query
     assert "병사" in read("병사가 나오는 영화 추천해 줘", "ko").query
@@ -172,6 +237,13 @@ def test_items_are_named_by_title_by_place_and_by_pointing():
     assert read("3번이랑 비슷한 거", "ko").items == ("k3",)
     assert read("마지막 거 같은 영화", "ko").items == ("k3",)
     assert read("그거 같은 영화", "ko").items == ("k1",)
+
+
+def test_a_word_that_is_a_category_is_no_title():
+    items = [Item("movies", f"t{at}", title, ("전쟁",)) for at, title in enumerate(("전쟁", "밀밭의 노래"))]
+    catalogue = ChatCatalogue({one.item_id: one for one in items}, TitleIndex(items), {})
+    assert facts(understand("전쟁은 싫어요", catalogue, Spoken(locale="ko"))) == {("avoid", "전쟁")}
+    assert facts(understand('"전쟁" 봤어', catalogue, Spoken(locale="ko"))) == {("seen", "t0")}
 
 
 def test_a_title_of_another_domain_is_no_item_of_the_catalogue():
