@@ -141,14 +141,8 @@ class Bench:
         print(f"{cell.name}: {trained}", file=sys.stderr, flush=True)
 
     def _missing(self, cell: Cell, folder: Path) -> Iterator[tuple[str, str, Ids, list[str]]]:
-        """Domain, key, prompt and items of what is not in the file; domains in turn, then their priors."""
+        """Domain, key, prompt and items of what is not in the file: priors, then users, domains in turn."""
         known = _lines(folder / f"scores-{cell.by}.jsonl")
-        for turn in range(self.given.users):
-            for domain, users in self.asked.items():
-                if turn < len(users) and users[turn].case.id not in known:
-                    one = users[turn]
-                    items = list(dict.fromkeys(item for some in one.shown.values() for item in some))
-                    yield domain, one.case.id, self._prompt(cell.by, domain, one), items
         for domain, users in self.asked.items():
             wanted = {item for one in users for some in one.shown.values() for item in some}
             items = sorted(wanted - set(_prior(known, domain)))
@@ -156,6 +150,12 @@ class Bench:
                 part = items[start : start + 64]
                 key = f"{domain} {part[0]} {part[-1]} {len(part)}"
                 yield domain, key, self._prompt(cell.by, domain, None), part
+        for turn in range(self.given.users):
+            for domain, users in self.asked.items():
+                if turn < len(users) and users[turn].case.id not in known:
+                    one = users[turn]
+                    items = list(dict.fromkeys(item for some in one.shown.values() for item in some))
+                    yield domain, one.case.id, self._prompt(cell.by, domain, one), items
 
     def _prompt(self, by: str, domain: str, one: Asked | None) -> Ids:
         if by == "list":
