@@ -61,15 +61,20 @@ class Cell:
     @property
     def name(self) -> str:
         """As the table shows it."""
-        return f"base, {self.by}" if self.form == "base" else f"{self.form}, {self.size}, seed {self.seed}"
+        return f"base, {self.by}" if self.form == "base" else f"{self.training}, {self.by}"
 
 
-def cells(forms: Sequence[str], sizes: Sequence[int], seeds: Sequence[int]) -> list[Cell]:
-    """What is measured, in its order: the base model as lists, then sizes and seeds of each form."""
+def cells(forms: Sequence[str], sizes: Sequence[int], seeds: Sequence[int], by: str = "") -> list[Cell]:
+    """What is measured, in its order: the base model as lists, then sizes and seeds of each form.
+
+    `by` asks all models alike; without it each is asked as it was trained.
+    """
     found = [Cell("base", 0, 0, "list")]
     for seed in seeds:
         for size in sizes:
-            found += [Cell(form, size, seed, "list" if form in BY_LIST else "closing") for form in forms]
+            found += [
+                Cell(form, size, seed, by or ("list" if form in BY_LIST else "closing")) for form in forms
+            ]
     if any(cell.by == "closing" for cell in found):
         found.insert(1, Cell("base", 0, 0, "closing"))
     return found
@@ -136,14 +141,8 @@ class Bench:
         print(f"{cell.name}: {trained}", file=sys.stderr, flush=True)
 
     def _missing(self, cell: Cell, folder: Path) -> Iterator[tuple[str, str, Ids, list[str]]]:
-        """Domain, key, prompt and items of what is not in the file; domains in turn, then their priors."""
+        """Domain, key, prompt and items of what is not in the file: priors, then users, domains in turn."""
         known = _lines(folder / f"scores-{cell.by}.jsonl")
-        for turn in range(self.given.users):
-            for domain, users in self.asked.items():
-                if turn < len(users) and users[turn].case.id not in known:
-                    one = users[turn]
-                    items = list(dict.fromkeys(item for some in one.shown.values() for item in some))
-                    yield domain, one.case.id, self._prompt(cell.by, domain, one), items
         for domain, users in self.asked.items():
             wanted = {item for one in users for some in one.shown.values() for item in some}
             items = sorted(wanted - set(_prior(known, domain)))
@@ -151,6 +150,12 @@ class Bench:
                 part = items[start : start + 64]
                 key = f"{domain} {part[0]} {part[-1]} {len(part)}"
                 yield domain, key, self._prompt(cell.by, domain, None), part
+        for turn in range(self.given.users):
+            for domain, users in self.asked.items():
+                if turn < len(users) and users[turn].case.id not in known:
+                    one = users[turn]
+                    items = list(dict.fromkeys(item for some in one.shown.values() for item in some))
+                    yield domain, one.case.id, self._prompt(cell.by, domain, one), items
 
     def _prompt(self, by: str, domain: str, one: Asked | None) -> Ids:
         if by == "list":
@@ -203,7 +208,7 @@ def main() -> None:
     """The command line."""
     given = _arguments()
     torch.set_num_threads(given.threads)
-    bench, wanted = Bench(given), cells(given.forms, given.sizes, given.seeds)
+    bench, wanted = Bench(given), cells(given.forms, given.sizes, given.seeds, given.by)
     stopped = False
     try:
         for cell in [] if given.known else wanted:
@@ -226,6 +231,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--forms", nargs="*", choices=FORMS, default=list(FORMS))
     parser.add_argument("--sizes", nargs="+", type=int, default=[400, 100, 1600])
     parser.add_argument("--seeds", nargs="+", type=int, default=[7])
+    parser.add_argument("--by", choices=("list", "closing"), default="", help="ask all models alike")
     parser.add_argument("--users", type=int, default=300, help="test users of each domain, at most 300")
     parser.add_argument("--rank", type=int, default=16, help="of the adapters")
     parser.add_argument("--rate", type=float, default=1e-3, help="the peak learning rate")

@@ -26,11 +26,15 @@ _KEPT = 0.9  # share of examples that pass the filter: the demo's, measured
 _ANSWER = 0.75  # length of an answer as a share of the most it may have: the demo's, measured
 _PROMPT = 0.6  # length of a prompt as a share of prompts.max_tokens: the demo's, measured
 _FRAME = 12  # tokens of a chat template, about
+_LIST, _LIST_ANSWER = (
+    190,
+    150,
+)  # tokens of a history as a list, and of its titles: films and anime
 # What a probe leaves out: checkpoints, evaluations, trackers, warm-up, which is as good as no step; and it is
 # one pass.
 _PROBED = {
     "num_train_epochs": 1.0, "save_steps": 10_000, "logging_steps": 1, "report_to": [],
-    "eval_user_fraction": 0.0, "warmup_ratio": 0.0, "max_loss_ratio": 0.0,
+    "eval_user_fraction": 0.0, "warmup_ratio": 0.0, "max_loss_ratio": 0.0, "history_lists": 0,
 }  # fmt: skip
 
 
@@ -133,8 +137,23 @@ def rows_of(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path]) -
         found = _counted(stage, recipe, folders)
     else:
         found = _assumed(stage, recipe, folders)
+    if stage is SFT and recipe.train.history_lists:
+        found = _with_lists(found, recipe.train.history_lists)
     holdout = recipe.train.eval_user_fraction if stage is SFT else recipe.align.eval_user_fraction
     return replace(found, count=round(found.count * (1 - holdout)))
+
+
+def _with_lists(rows: RowLengths, lists: int) -> RowLengths:
+    """And so many histories as lists, of an average length, in their share of the sample."""
+    share = max(1, round(len(rows.lengths) * lists / max(1, rows.count)))
+    made = (_common_words(SFT, _LIST - _LIST_ANSWER, _LIST_ANSWER),) if rows.sample else ()
+    return RowLengths(
+        rows.count + lists,
+        (*rows.lengths, *(_LIST,) * share),
+        (*rows.trained, *(_LIST_ANSWER,) * share),
+        f"{rows.source}, and {lists} histories as lists",
+        (*rows.sample, *made * share),
+    )
 
 
 def _assumed(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path]) -> RowLengths:

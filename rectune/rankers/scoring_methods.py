@@ -111,14 +111,14 @@ def choose_weights(
         return found
 
     def beside(name: str) -> list[Scores]:
-        return scored(lambda own: own.beside(name))
+        return scored(lambda one: one.beside(name))
 
     others = {method: beside(name) for method, name in BESIDE.items()}
     prior, shares = _best(scored(lambda own: own.likelihood), scored(lambda own: own.prior), others, targets)
     if continued:
         own, base = scored(lambda own: own.continuation), scored(lambda own: own.empty_list)
-        less, weights = _best(own, base, {"hybrid": others["hybrid"]}, targets)
-        listed = {"continuation": less, "continuation_hybrid": weights["hybrid"]}
+        less, shares_of_list = _best(own, base, {"hybrid": others["hybrid"]}, targets)
+        listed = {"continuation": less, "continuation_hybrid": shares_of_list["hybrid"]}
     else:
         listed = {}
     return FusionWeights(prior, **shares, **listed, cases=len(targets))

@@ -30,10 +30,11 @@ def test_the_learning_rate_rises_to_its_peak_and_falls_to_nothing():
 
 
 def test_the_base_models_come_first_and_each_is_asked_as_it_was_trained():
-    assert [cell.name for cell in cells(["list"], [4], [7])] == ["base, list", "list, 4, seed 7"]
+    assert [cell.name for cell in cells(["list"], [4], [7])] == ["base, list", "list-4-7, list"]
     found = cells(["list", "title"], [4, 8], [7])
     assert [cell.name for cell in found[:2]] == ["base, list", "base, closing"]
     assert {cell.by for cell in found if cell.form == "title"} == {"closing"}
+    assert {cell.by for cell in cells(["title"], [4], [7], "list")} == {"list"}
 
 
 def test_a_model_that_knows_the_target_gets_all_weight_and_one_that_knows_nothing_none():
@@ -53,6 +54,6 @@ def test_the_whole_program_on_the_samples(tmp_path: Path):
     command = [sys.executable, "-m", "bench.learning_curve", "--quick", "--runs", str(tmp_path)]
     first = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert first.returncode == 0, first.stderr
-    assert "mixture, 4, seed 7" in first.stdout and "books, uniform others" in first.stdout
+    assert "mixture-4-7, list" in first.stdout and "books, uniform others" in first.stdout
     again = subprocess.run([*command, "--known"], capture_output=True, text=True, cwd=ROOT, check=False)
     assert again.stdout == first.stdout

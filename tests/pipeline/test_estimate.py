@@ -119,6 +119,9 @@ def test_rows_are_those_of_the_filter_where_it_has_run(tmp_path: Path) -> None:
     assert all(0 < answer < length for answer, length in zip(known.trained, known.lengths, strict=True))
     assert "averages" in assumed.source
 
+    more = rows_of(SFT, recipe("tiny", "train.eval_user_fraction=0.5", "train.history_lists=40"), folders)
+    assert more.count == 40 and len(more.lengths) == len(more.sample) == 80 and "40 histories" in more.source
+
 
 def test_a_batch_is_padded_to_its_longest_row() -> None:
     rows = RowLengths(100, (10, 20), (5, 5), "")
