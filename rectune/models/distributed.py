@@ -6,10 +6,15 @@ import os
 import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import torch
+
+# How long processes wait for each other: the first one writes what was trained, for which a language model
+# may have to read a whole catalogue.
+_PATIENCE = timedelta(hours=12)
 
 Row = TypeVar("Row")
 Value = TypeVar("Value")
@@ -32,20 +37,27 @@ def join_processes(zero: int) -> None:
         os.environ.update(alone | {"MASTER_PORT": str(_free_port())})
 
 
-def join_group() -> None:
-    """Join the processes for a training loop of our own, each with the accelerator of its local number.
+def take_own_device() -> None:
+    """Bind this process to the accelerator of its local number, where there are accelerators."""
+    import torch
 
-    Nothing is done by a process alone, and where they are joined already.
+    if process_count() > 1 and torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+
+
+def join_group() -> None:
+    """Join the processes for a training loop of our own; see `take_own_device`.
+
+    Once they are joined, transformers saves models in the first process alone. Nothing is done by a process
+    alone, and where they are joined already.
     """
     import torch
     import torch.distributed as distributed
 
     if process_count() == 1 or distributed.is_initialized():
         return
-    on_gpu = torch.cuda.is_available()
-    if on_gpu:
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    distributed.init_process_group("nccl" if on_gpu else "gloo")
+    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    distributed.init_process_group(backend, timeout=_PATIENCE)
 
 
 def own_part(rows: Sequence[Row]) -> Sequence[Row]:

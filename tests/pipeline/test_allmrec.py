@@ -97,3 +97,8 @@ def test_both_stages_run_and_what_they_chose_is_recommended(tmp_path: Path) -> N
     assert again.count("up to date") == 6
     asked = ("--recipe", "tiny", "--domain", "movies", "--user", "1", "--model", "none")
     assert "Evidence: " in rectune(tmp_path, "recommend", *SMALL, *asked)
+    two = ("allmrec.processes=2", "allmrec.forms=[llmsrec]", "allmrec.model=tiny")
+    rectune(tmp_path, "run", "tiny", *SMALL, *two, "--until", "allmrec_llm")
+    together = read_figures(AllmrecLlmFigures, store.resolve("tiny", "allmrec_llm"))
+    assert (together.processes, together.made > 0) == (2, True)
+    assert together.domains["movies"].trained["llmsrec"].steps > 0

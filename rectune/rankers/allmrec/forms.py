@@ -14,6 +14,7 @@ from rectune.core.types import content_id
 from rectune.models.distributed import process_count
 from rectune.models.training.loss_spike_guard import LossSpikeGuard
 from rectune.rankers.allmrec.items_ranker import AllmrecItems
+from rectune.rankers.allmrec.language_model import FrozenLanguageModel
 from rectune.rankers.allmrec.llmsrec import LlmSRec
 from rectune.rankers.allmrec.ranker import AllmRec
 from rectune.rankers.allmrec.soft_ranker import SoftRanker
@@ -54,6 +55,11 @@ class SoftForms:
             return ranker.fit_beside(items, data.data)
 
         return cast(SoftRanker, self.cache.kept(made_of, make, _FORMS[form]))
+
+    def open_language_model(self) -> FrozenLanguageModel:
+        """The frozen language model, which all rankers share."""
+        form = self.settings.forms[0]
+        return _FORMS[form](**self.parameters(form)).new_language_model()
 
     def parameters(self, form: AllmrecForm) -> dict[str, Any]:
         """The arguments of a form's constructor."""

@@ -16,7 +16,13 @@ from rectune.core.progress import say
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows
 from rectune.core.types import Case
-from rectune.models.distributed import is_first, join_group, join_processes, process_count
+from rectune.models.distributed import (
+    is_first,
+    join_group,
+    join_processes,
+    process_count,
+    take_own_device,
+)
 from rectune.rankers.base import Ranker
 from rectune.rankers.chosen import ChosenRanker, ranker_folder
 from rectune.rankers.fit_cache import FitCache, copy_linked
@@ -46,11 +52,14 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> AllmrecLlmFigu
     from rectune.rankers.allmrec.items_stage import items_path
     from rectune.rankers.allmrec.validation import ValidatedDomain, wanted_domains
 
-    join_group()
     settings, cache = config.allmrec, FitCache(rankers_path(out))
+    forms = SoftForms(settings, inputs, out / "trouble.json", cache)
+    if process_count() > 1:
+        take_own_device()
+        forms.open_language_model()  # every process makes its own checkpoint of it, if it has to be made
+        join_group()
     catalogue = load_catalogue(inputs["data"] / "items.parquet")
     cases = read_rows(inputs["data"] / "cases.parquet", Case)
-    forms = SoftForms(settings, inputs, out / "trouble.json", cache)
     domains, found = dict[str, ValidatedDomain](), dict[str, dict[str, Ranker]]()
     figures = dict[str, AllmrecDomain]()
     for name in wanted_domains(config, catalogue):

@@ -180,6 +180,11 @@ class SoftRanker(Ranker):
                 where=given["model"],
                 hint="fit the ranker again, or name the model that it was trained beside",
             )
+        return self.new_language_model()
+
+    def new_language_model(self) -> FrozenLanguageModel:
+        """The language model that the parameters name, whichever it is now."""
+        given = self.parameters
         how = given["load_in_4bit"], given["compute_dtype"], given.get("adapter", "")
         return open_language_model(given["model"], *how)
 

@@ -22,8 +22,8 @@ def main(form: str, file: str) -> None:
     from tests.rankers.allmrec.soft_world import ITEM_DIM, USER_DIM, cases, soft_parts, tiny_model
 
     torch.set_num_threads(1)
-    join_group()
     model, given = tiny_model(), cases(13)
+    join_group()
     writer, inputs = soft_parts()
     if form == "allmrec":
         module, loss = inputs.projections, TitleLoss(writer, inputs, given, 4, {}, 0.0, 0)

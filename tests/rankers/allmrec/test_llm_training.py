@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
 
-from rectune.core.errors import RectuneError
+from rectune.core.errors import RectuneError, UserError
+from rectune.models.training.loss_spike_guard import LossSpikeGuard
 from rectune.rankers.allmrec.llm_training import LlmTrainer, LlmTrainingOptions
 from rectune.rankers.allmrec.ranker import TitleLoss
 from tests.rankers.allmrec.soft_world import cases, soft_parts, tiny_model
@@ -35,6 +37,7 @@ def test_the_projections_learn_and_the_language_model_stays_bit_for_bit():
         name = f"{part}.layers.0.weight"
         assert not torch.equal(first[name], own.module.state_dict()[name])
     assert record.changed > 0.9 and record.steps == 24
+    assert set(record.parts) == {"user", "item"} and min(record.parts.values()) > 0.9
     assert min(record.held_out[1:]) == record.held_out[record.best] < record.held_out[0]
 
 
@@ -83,6 +86,17 @@ def test_a_checkpoint_of_another_training_or_a_damaged_one_begins_anew(tmp_path:
     (tmp_path / "state.pt").write_bytes(b"PK")
     trainer(epochs=1).train(tmp_path / "state.pt", steps.append)
     assert steps.count(1) == 2
+
+
+def test_a_loss_that_spikes_ends_training_before_the_weights_change(tmp_path: Path):
+    own = trainer(8, epochs=1)
+    own.guard = LossSpikeGuard(2.0, [0.1] * 8, tmp_path / "note.json", "allmrec")
+    before = {name: value.clone() for name, value in own.module.state_dict().items()}
+    with pytest.raises(UserError, match="times the median") as found:
+        own.train()
+    assert "allmrec.learning_rate" in found.value.hint
+    assert len(json.loads((tmp_path / "note.json").read_text())["examples"]) == own.options.batch_size
+    assert all(torch.equal(value, before[name]) for name, value in own.module.state_dict().items())
 
 
 def test_updates_that_all_round_away_are_an_error():
