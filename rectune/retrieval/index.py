@@ -32,7 +32,8 @@ from rectune.retrieval.embedding import dimension, embed
 from rectune.retrieval.index_maintenance import refresh_indexes
 from rectune.retrieval.item_cosines import Key
 from rectune.retrieval.relevance_threshold import calibrate
-from rectune.retrieval.search import ALL, CatalogueIndex, SearchHit, quoted
+from rectune.retrieval.search import CatalogueIndex, SearchHit
+from rectune.retrieval.table_rows import ALL, quoted
 from rectune.retrieval.terms import joined_terms, refuse_other_segmenter
 
 __all__ = ["SearchHit", "CatalogueIndex", "IndexConfig", "build_index", "open_index"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rectune.retrieval.embedding import Vectors
 
@@ -36,14 +37,14 @@ class ItemCosines:
         self._chunks = chunks
         # Equal rows get equal cosines, wherever they stand: a product by BLAS does not promise that.
         self._cosines = np.einsum("cd,td->ct", vectors, wanted)
-        self.best = self.mean = np.zeros((0, len(wanted)), np.float32)
+        self.best: NDArray[np.float32] = np.zeros((0, len(wanted)), np.float32)
+        self.mean: NDArray[np.float32] = self.best
         if self.keys:
             counts = np.array([len(places) for places in self._places.values()])
             starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
             rows = self._cosines[[at for places in self._places.values() for at in places]]
             self.best = np.maximum.reduceat(rows, starts)
-            sums = np.add.reduceat(rows, starts)
-            self.mean = (sums / counts[:, None].astype(np.float32)).astype(np.float32)
+            self.mean = np.asarray(np.add.reduceat(rows, starts) / counts[:, None], np.float32)
 
     def rankings(self) -> dict[str, list[Key]]:
         """The items by each of the cosines, the nearest first; of equal ones the smaller key."""

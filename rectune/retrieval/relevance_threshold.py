@@ -17,7 +17,7 @@ import numpy as np
 
 from rectune.core.text.plain import is_unsegmented
 from rectune.retrieval.embedding import Vectors, embed
-from rectune.retrieval.search import matrix, quoted
+from rectune.retrieval.table_rows import matrix, quoted
 
 if typing.TYPE_CHECKING:
     from lancedb.table import Table

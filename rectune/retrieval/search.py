@@ -13,9 +13,12 @@ from typing import Any
 import numpy as np
 
 from rectune.core.text.plain import encodable, is_unsegmented
+from rectune.retrieval import chunks_in_memory
+from rectune.retrieval.chunks_in_memory import ChunksInMemory
 from rectune.retrieval.embedding import Vectors, embed, embed_query, kept_in_request, reads
 from rectune.retrieval.item_cosines import ItemCosines, Key
 from rectune.retrieval.rank_fusion import reciprocal_rank_fusion
+from rectune.retrieval.table_rows import ALL, SHOWN, found_rows, matrix, quoted
 from rectune.retrieval.term_search import FoundItem, TermSearch
 from rectune.retrieval.terms import needs_terms
 
@@ -29,7 +32,6 @@ _PROBES, _REFINE = (
 )  # partitions searched, and how many times the wanted rows are compared exactly (IVF-PQ)
 _LONGEST_QUERY = 4000  # characters of a text that full text looks for
 _BLIND = 1e-6  # weight of a vector that an embedder made of a text that it cannot read
-ALL = 2**31 - 1  # rows: a table's search has to be given a limit
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,13 @@ class CatalogueIndex:
         return [SearchHit(item.item_id, item.title, item.domain, 0.0) for item in found]
 
     @cached_property
+    def _memory(self) -> ChunksInMemory | None:
+        """Read from the table at the first search; None where there are many chunks."""
+        if self.approximate or self.chunks > chunks_in_memory.MOST:
+            return None
+        return ChunksInMemory(self._table.search().select([*SHOWN, "vector"]).limit(ALL).to_arrow())
+
+    @cached_property
     def _term_search(self) -> TermSearch:
         """Read from the table at the first query that needs it."""
         rows = self._table.search().where("terms IS NOT NULL").select([*FoundItem._fields, "terms"])
@@ -205,14 +214,22 @@ class CatalogueIndex:
         key = ("near", id(self), domain, text)
         most, rows = kept.get(key, (0, ()))
         if most < limit and len(rows) == most:
-            search: Any = self._table.search(vector).distance_type("cosine")
-            if self.approximate:
-                search = search.minimum_nprobes(_PROBES).maximum_nprobes(0).refine_factor(_REFINE)
-            else:
-                search = search.bypass_vector_index()
-            kept[key] = limit, (rows := _rows(search, domain, limit, "_distance", within))
+            rows = self._chunks_by_vector(vector, domain, limit, within)
+            kept[key] = limit, rows
         found: Sequence[Mapping[str, Any]] = rows
         return found
+
+    def _chunks_by_vector(
+        self, vector: Vectors, domain: str | None, limit: int, within: AbstractSet[str] | None
+    ) -> Sequence[Mapping[str, Any]]:
+        if self._memory:
+            return self._memory.near(vector, domain, limit, within)
+        search: Any = self._table.search(vector).distance_type("cosine")
+        if self.approximate:
+            search = search.minimum_nprobes(_PROBES).maximum_nprobes(0).refine_factor(_REFINE)
+        else:
+            search = search.bypass_vector_index()
+        return found_rows(search, domain, limit, "_distance", within)
 
     def _matches(
         self, text: str, domain: str | None, k: int, within: AbstractSet[str] | None
@@ -220,13 +237,15 @@ class CatalogueIndex:
         from lancedb.query import MatchQuery
 
         query = MatchQuery(encodable(text)[:_LONGEST_QUERY], "text")
-        rows = _rows(self._table.search(query, query_type="fts"), domain, k, "_score", within)
+        rows = found_rows(self._table.search(query, query_type="fts"), domain, k, "_score", within)
         return list({(row["domain"], row["item_id"]): _hit(row, 0.0) for row in reversed(rows)}.values())[
             ::-1
         ]
 
     def _cosines(self, keys: Iterable[Key], vectors: Vectors) -> ItemCosines:
         """The exact cosines of every chunk of these items with every text."""
+        if self._memory:
+            return ItemCosines(*self._memory.of_items(keys), vectors)
         by_domain: dict[str, list[str]] = {}
         for domain, item in keys:
             by_domain.setdefault(domain, []).append(quoted(item))
@@ -269,31 +288,6 @@ class CatalogueIndex:
             )
             for *_, at in order[:k]
         ]
-
-
-def quoted(text: str) -> str:
-    """A string of the table's SQL."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def matrix(column: Any) -> Vectors:
-    """A column of vectors as [rows, d] float32."""
-    joined = column.combine_chunks() if hasattr(column, "combine_chunks") else column
-    width = joined.type.list_size
-    return np.asarray(joined.flatten().to_numpy(zero_copy_only=False), np.float32).reshape(-1, width)
-
-
-def _rows(
-    search: Any, domain: str | None, limit: int, figure: str, within: AbstractSet[str] | None = None
-) -> list[dict[str, Any]]:
-    met = [f"domain = {quoted(domain)}"] if domain is not None else []
-    met += [f"item_id IN ({', '.join(map(quoted, sorted(within)))})"] if within is not None else []
-    if met:
-        search = search.where(" AND ".join(met), prefilter=True)
-    rows: list[dict[str, Any]] = (
-        search.select(["item_id", "title", "domain", "text", figure]).limit(limit).to_list()
-    )
-    return rows
 
 
 def _hit(row: Mapping[str, Any], similarity: float) -> SearchHit:
