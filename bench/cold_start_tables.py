@@ -60,12 +60,12 @@ class Curves:
         """From the lines of a dataset, in any order."""
         ordered = sorted(lines, key=lambda line: (line["size"], line["draw"]))
         rows: dict[str, dict[int, dict[str, list[list[float]]]]] = {}
-        likes: dict[int, list[float]] = {}
+        likes: dict[int, dict[int, float]] = {}  # by draw
         seconds: dict[str, dict[int, list[float]]] = {}
         chosen: dict[int, list[Mapping[str, float]]] = {}
         for line in ordered:
             size = line["size"]
-            likes.setdefault(size, []).append(line["likes"])
+            likes.setdefault(size, {})[line["draw"]] = line["likes"]
             seconds.setdefault(line["system"], {}).setdefault(size, []).append(line["seconds"])
             if line["chosen"]:
                 chosen.setdefault(size, []).append(line["chosen"])
@@ -84,7 +84,7 @@ class Curves:
             dataset,
             ordered[0]["tests"] if ordered else 0,
             values,
-            {size: float(np.mean(some)) for size, some in likes.items()},
+            {size: float(np.mean(list(some.values()))) for size, some in likes.items()},
             chosen,
             {name: {n: float(np.mean(own)) for n, own in some.items()} for name, some in seconds.items()},
         )
