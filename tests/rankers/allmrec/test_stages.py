@@ -21,6 +21,8 @@ from rectune.retrieval.index import open_index
 from tests.core.filled import write_stage
 from tests.rankers.allmrec.stage_world import ITEMS, LIKES, USERS, recipe, write_stages
 
+pytestmark = pytest.mark.slow  # half a minute of processor time
+
 BOTH = "allmrec.forms=[llmsrec, allmrec]"
 FEW = "allmrec.num_candidates=4"
 
