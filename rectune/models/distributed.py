@@ -111,7 +111,7 @@ def sum_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
     import torch
     import torch.distributed as distributed
 
-    for parameter in parameters:
+    for parameter in (one for one in parameters if one.requires_grad):
         if parameter.grad is None:  # nothing of this process's part went through it
             parameter.grad = torch.zeros_like(parameter)
         distributed.all_reduce(parameter.grad)

@@ -44,6 +44,7 @@ class SRecModule(SoftModule):
 
     def __init__(self, projections: Projections, sizes: Sizes, norm: float, seed: int) -> None:
         super().__init__(projections)
+        projections.user.requires_grad_(False)  # no prompt of this form has a user's vector
         with torch.random.fork_rng([]):
             torch.manual_seed(seed_of("llmsrec", seed))
             self.out = nn.Parameter(torch.randn(sizes.width) * norm / sizes.width**0.5)

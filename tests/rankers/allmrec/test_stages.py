@@ -21,6 +21,8 @@ from rectune.retrieval.index import open_index
 from tests.core.filled import write_stage
 from tests.rankers.allmrec.stage_world import ITEMS, LIKES, USERS, recipe, write_stages
 
+pytestmark = pytest.mark.slow  # half a minute of processor time
+
 BOTH = "allmrec.forms=[llmsrec, allmrec]"
 FEW = "allmrec.num_candidates=4"
 
@@ -116,7 +118,7 @@ def test_the_record_proves_what_is_frozen_and_what_was_trained(
         assert one.cases == 60 and one.steps > 0 and one.changed["projections.item"] > 0.9
         assert one.loss < one.loss_before
     assert set(trained["llmsrec"].changed) == {
-        "projections.user", "projections.item", "out", "user", "item", "recommender", "scale"
+        "projections.item", "out", "user", "item", "recommender", "scale"
     }  # fmt: skip
 
 
