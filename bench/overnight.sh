@@ -20,6 +20,7 @@ failed=0
 # NAME | needs DATA | command
 PARTS="served | data | bench.served
 sequences | data | bench.sequences --seeds 7,11
+sequence_parts | data | bench.sequences --parts 5 --out $OUT/sequence_parts.jsonl
 hybrid_knn | data | bench.hybrid_knn --runs $OUT/hybrid_knn
 allmrec | data | bench.allmrec --seeds 7,11 --runs $OUT/allmrec
 allmrec_llm | data | bench.allmrec_llm --cases 5000 --epochs 3 --users 300 --llmsrec --runs $OUT/allmrec_llm
