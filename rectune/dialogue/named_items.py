@@ -69,8 +69,8 @@ def _loosely(text: str, titles: TitleIndex) -> list[Named]:
 
 
 def _means_no_title(text: str, one: Named, terms: CatalogueTerms) -> bool:
-    """Whether the words are rather a category ("I hate War") or everyday words ("a big fan of") than the title
-    that they are, too; in quotation marks they are the title.
+    """Whether the words are rather a category ("I hate War") or everyday words ("a big fan of") than the
+    title that they are, too; in quotation marks they are the title.
     """
     words = text[one.start : one.end]
     if text[max(0, one.start - 1) : one.start] in QUOTES and one.start:
