@@ -167,7 +167,7 @@ def checked_item(
 
 
 def _unknown(quotation: str, items: Sequence[Item], query: str) -> bool:
-    """Whether a quotation is no title of these, and stands neither in what is told of them nor in the query."""
+    """Whether a quotation is none of these titles, and stands nowhere in their facts or the query."""
     words = key_of(without_year(quotation) or quotation)
     facts = [one for item in items for one in (item.description, *item.facts)]
     told = " ".join([query, *facts])
