@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from bench.chat import report
-from bench.chat_person import WrittenPerson
+from bench.chat_person import WrittenPerson, asker
 from bench.chat_talk import Talk, keep_talk, kept_talk
 from rectune.core.types import Item
 from rectune.dialogue.chat_catalogue import ChatCatalogue
 from rectune.dialogue.simulation import PLANT_AT, SimulatedUser
 from rectune.inference.requests import GenerationRequest
 from rectune.prompts.title_index import TitleIndex
+from tests.inference.openai_stand_in import MODEL, StandIn, completion
 
 ITEMS = [
     Item("movies", f"{kind}{at}", f"{kind} Number {at}", (kind,), f"About {at}.")
@@ -96,3 +97,10 @@ def test_the_report_parts_friendly_from_hostile_people_and_names_what_was_wrong(
     (row,) = (line for line in told.splitlines() if "looked for shown by turn 5" in line)
     assert "0.333 [" in row and "0.500 [" in row and "0.000 [" in row
     assert "| 0.250 | 0.250 | 0.250 |" in told and "refused |" in told
+
+
+def test_a_model_behind_a_server_is_asked():
+    with StandIn(lambda seen: completion("something quieter")) as server:
+        someone = WrittenPerson(SimulatedUser(CATALOGUE, "en", 5), asker(server.address, MODEL))
+        assert someone.says(2, LAST, ()) == "something quieter"
+        assert [one.body["messages"][0]["role"] for one in server.asked] == ["system"]
