@@ -6,6 +6,7 @@ the facts or in the conversation (`rectune.recommender.reason_checks`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -20,12 +21,15 @@ from rectune.prompts.answers import find_items
 from rectune.prompts.locale_words import fill, load_words
 from rectune.prompts.teacher_prompts import facts as told_facts
 from rectune.prompts.title_matching import SURE
+from rectune.prompts.titles import key_of, name_of, without_year
 from rectune.recommender.explanation_request import ExplanationRequest
 from rectune.recommender.reason_checks import KnownTitles, fault
 
 Say = Callable[[GenerationRequest, Callable[[str], None]], GenerationResult]
 """Answers a request; the second argument hears of every finished sentence, unchecked."""
 
+_QUOTED = re.compile('["“「『《]([^"“”「」『』《》]+)["”」』》]')
+_BULLETS = "-–•* "
 _TOKENS = 160  # of an answer
 _MESSAGE = 500  # characters of a message that the model is shown
 _MOST = 6  # sentences
@@ -113,6 +117,7 @@ def worded(
 
     def hear(sentence: str) -> None:
         nonlocal gone
+        sentence = sentence.lstrip(_BULLETS)
         about = checked_item(sentence, items, spoken, liked, query, locale, model.titles)
         if about is None or len(said) >= _MOST or any(one.text == sentence for one in said):
             gone += 1
@@ -155,5 +160,15 @@ def checked_item(
     about = named[0] if named else next((item for item in items if item.item_id in before), None)
     if about is None:
         return None
+    if any(_unknown(found[1], [*items, *liked], query) for found in _QUOTED.finditer(sentence)):
+        return None
     asked = ExplanationRequest(about, tuple(liked), "" if liked else query or about.title, locale)
     return None if fault(f"{asked.opening} {sentence}", asked, titles) else about
+
+
+def _unknown(quotation: str, items: Sequence[Item], query: str) -> bool:
+    """Whether a quotation is none of these titles, and stands nowhere in their facts or the query."""
+    words = key_of(without_year(quotation) or quotation)
+    facts = [one for item in items for one in (item.description, *item.facts)]
+    told = " ".join([query, *facts])
+    return words not in {name_of(one.title) for one in items} and words not in key_of(told)

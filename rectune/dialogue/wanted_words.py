@@ -26,7 +26,7 @@ _POLITE = re.compile(
     r"|suggestions?|recommendations?"
     r"|ignore (?:all |any )?(?:previous|prior|above) instructions|you are now|i'm|i am"
     r"|not too|but|it|that|this|one"
-    r"|else|other|another|different|new|more|next|again|ones|shorter|short)\b"
+    r"|else|others?|ideas?|options?|another|different|new|more|next|again|ones|shorter|short)\b"
     r"|추천\S*|부탁\S*|해 ?줘\S*|주세요|볼 ?만한|뭐\S*|뭘|어때\S*|있어\S*|없어\S*|있나\S*"
     r"|없나\S*|좀|혹시|보고|싶\S*|읽고|듣고|하고"
     r"|다른|또|그거|이거|거(?=\s|$)|것|걸|찾\S*|알려\S*|보여\S*|골라\S*|더|그런|이런|말고|오늘은?|짧은"

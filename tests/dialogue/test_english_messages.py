@@ -262,6 +262,11 @@ def test_a_title_in_quotation_marks_that_nothing_bears_is_told_apart():
     assert not read('what about "Ember"?', "en").unknown
 
 
+def test_asking_for_others_is_not_searched_with():
+    for message in ("any other ideas?", "show me others", "what other options are there?", "hmm, not sure"):
+        assert read(message, "en").query == "" and read(message, "en").ask == "others"
+
+
 def test_a_film_for_two_is_not_searched_for_by_what_the_other_likes():
     assert read("something my girlfriend would like, she loves romance", "en").query == ""
 

@@ -247,12 +247,13 @@ def test_a_models_sentences_go_out_only_where_the_facts_say_them(english: Chat, 
             "Harbour Lights was filmed in Paris by robots with wings.",
             "You should watch Paper Moons.",
             "It also stars Brad Pitt.",
+            '"The Lights" is a thriller like Harbour Lights.',
         )
     )
     result = with_model(english, author, tmp_path)("a thriller")
     assert [one.text for one in result.sentences] == [author.sentences[0]]
     assert result.sentences[0].items == ("e1",)
-    assert (result.by, result.dropped, result.prompt_tokens, result.written_tokens) == ("model", 3, 100, 20)
+    assert (result.by, result.dropped, result.prompt_tokens, result.written_tokens) == ("model", 4, 100, 20)
 
 
 def test_template_sentences_stand_where_all_of_a_models_were_dropped(english: Chat, tmp_path: Path):
