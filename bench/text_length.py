@@ -119,8 +119,13 @@ def main() -> None:
     given = parser.parse_args()
     if given.one:
         what, *numbers = given.one
-        function = {"embedded": embedded, "trained": trained}[what]
-        print(json.dumps(function(*map(int, numbers))))
+        if what == "embedded":
+            words, items, cut = map(int, numbers)
+            found = embedded(words, items, bool(cut))
+        else:
+            words, cut = map(int, numbers)
+            found = trained(words, bool(cut))
+        print(json.dumps(found))
         return
     print(table(LENGTHS, given.items).to_markdown(), end="\n\n")
     print(prompts_table((4, 16, 64)).to_markdown())
