@@ -25,8 +25,9 @@ BESIDE = (
 
 Ranks = dict[str, dict[str, int]]  # of a row of the table, and in it of an ask
 
-# As published, on other data: arXiv 2404.11343 (Hit@1, one target among 19 uniform others), and arXiv
-# 2502.13909 (NDCG@10, one among 99), which has CTRL and RECFORMER too.
+# As published, on other data: Kim et al. 2024, "Large Language Models meet Collaborative Filtering" (Hit@1,
+# one target among 19 uniform others), and Kim et al. 2025, "Lost in Sequence" (NDCG@10, one among 99), which
+# has CTRL and RECFORMER too.
 PUBLISHED = Table(
     ["system, as published", "Hit@1 of 20: Movies", "Games", "Beauty", "Toys",
      "NDCG@10 of 100: Movies", "Scientific", "Electronics", "CDs"],
@@ -34,7 +35,7 @@ PUBLISHED = Table(
         ["SASRec", ".615", ".540", ".530", ".236", ".346", ".292", ".227", ".345"],
         ["CTRL", None, None, None, None, ".279", ".215", ".168", ".297"],
         ["RECFORMER", None, None, None, None, ".207", ".291", ".203", ".324"],
-        ["LLM alone", ".012", ".017", ".012", ".014", None, None, None, None],
+        ["LLM alone (.012 to .017 over these four)", None, None, None, None, None, None, None, None],
         ["MLP-LLM", ".584", ".479", ".555", ".323", None, None, None, None],
         ["TALLRec", ".235", ".440", ".554", ".071", ".167", ".259", ".225", ".310"],
         ["A-LLMRec", ".624", ".528", ".581", ".334", ".326", ".288", ".279", ".312"],

@@ -2,23 +2,30 @@
 
 Items with descriptions of 40 to 10,000 words. For each length, in a process of its own: how many words of
 `title+description` are left within its budget, and the peak of memory while the texts of `--items` are
-embedded; then the tokens of a prompt of A-LLMRec with titles as long
-(ten of the history, twenty candidates), and the peak while the embedded language model is trained on one such
-case. A second column has texts and titles whole, as far as the models read them.
+embedded; then, with titles of 4 and 64 words, the tokens of a prompt of A-LLMRec (ten of the history, twenty
+candidates), and the peak while the embedded language model is trained on one such case. Further columns have
+texts and titles whole, as far as the models read them.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import resource
-import subprocess
-import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from multiprocessing import Pipe, get_context
+from os import environ
+
+import torch
 
 from rectune.core.text.tables import Table
 from rectune.core.types import Item
+from rectune.rankers.allmrec.language_model import open_language_model
+from rectune.rankers.allmrec.likelihoods import answer_losses
+from rectune.rankers.allmrec.prompt import PromptWriter
+from rectune.rankers.item_text import item_text, word_count
+from rectune.retrieval.embedding import embed
+
+Figures = dict[str, float]
 
 LENGTHS = (40, 640, 10_000)
 _SENTENCE = "The ship sails at dawn and nobody on board knows its name."
@@ -35,30 +42,19 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def embedded(words: int, items: int, cut: bool) -> dict[str, Any]:
+def embedded(words: int, items: int, cut: int) -> Figures:
     """Words of a text, and the MiB that embedding them all takes beyond the model."""
-    from rectune.rankers.item_text import item_text, word_count
-    from rectune.retrieval.embedding import embed
-
     some = [item(number, words) for number in range(items)]
     texts = [
         item_text(one, "title+description") if cut else f"{one.title}. {one.description}" for one in some
     ]
-    embed(["a ship"])
     before = peak()
     embed(texts)
     return {"words": word_count(texts[0]), "peak": peak() - before}
 
 
-def trained(words: int, cut: bool) -> dict[str, Any]:
+def trained(words: int, cut: int) -> Figures:
     """Tokens of a prompt with titles of so many words, and the memory that a training step takes."""
-    import torch
-
-    from rectune.rankers.allmrec.language_model import open_language_model
-    from rectune.rankers.allmrec.likelihoods import answer_losses
-    from rectune.rankers.allmrec.prompt import PromptWriter
-
-    torch.set_num_threads(1)
     model = open_language_model("embedded")
     title = " ".join(["ship"] * words)
     titles = {str(number): f"{number} {title}" for number in range(30)}
@@ -67,7 +63,7 @@ def trained(words: int, cut: bool) -> dict[str, Any]:
     if not cut:
         ids += [ids[-1]] * sum(len(model.plain(one)) - len(writer.answer(key)) for key, one in titles.items())
     limit = int(model.model.config.max_position_embeddings) - 32
-    found = {"prompt": len(ids), "limit": limit}
+    found: Figures = {"prompt": len(ids), "limit": limit}
     if len(ids) > limit:
         return found
     before = peak()
@@ -77,13 +73,14 @@ def trained(words: int, cut: bool) -> dict[str, Any]:
     return found | {"peak": peak() - before}
 
 
-def measured(*arguments: object) -> dict[str, Any]:
-    """The same in a process of its own, whose peak is its own."""
-    command = [sys.executable, "-m", "bench.text_length", "--one", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{arguments} failed:\n{done.stderr[-2000:]}")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+def measured(function: Callable[..., Figures], *arguments: int) -> Figures:
+    """The same in a forked process, whose peak begins at what is held now."""
+    here, there = Pipe(duplex=False)
+    child = get_context("fork").Process(target=lambda: there.send(function(*arguments)))
+    child.start()
+    there.close()
+    found: Figures = here.recv()
+    child.join()
     return found
 
 
@@ -92,7 +89,7 @@ def table(lengths: Sequence[int], items: int) -> Table:
     heads = ["words", "words left", "MiB", "whole: words", "MiB"]
     rows = []
     for words in lengths:
-        cut, whole = (measured("embedded", words, items, int(cut)) for cut in (True, False))
+        cut, whole = (measured(embedded, words, items, int(cut)) for cut in (True, False))
         cells = (one for found in (cut, whole) for one in (f"{found['words']:,}", f"{found['peak']:.0f}"))
         rows.append([f"{words:,}", *cells])
     return Table(heads, rows, f"Embedding {items} texts, beyond the model")
@@ -105,26 +102,23 @@ def prompts_table(lengths: Sequence[int]) -> Table:
     for words in lengths:
         cells = [str(words)]
         for cut in (True, False):
-            found = measured("trained", words, int(cut))
+            found = measured(trained, words, int(cut))
             cells += [f"{found['prompt']:,}", f"{found['peak']:.0f}" if "peak" in found else "too long"]
         rows.append(cells)
     return Table(heads, rows, "A training step of the language model, one case")
 
 
 def main() -> None:
-    """Measure and print, or measure one cell of the table."""
+    """Load both models, measure, print."""
     parser = argparse.ArgumentParser(prog="python -m bench.text_length", description=__doc__)
-    parser.add_argument("--items", type=int, default=64)
-    parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
+    parser.add_argument("--items", type=int, default=16)
     given = parser.parse_args()
-    if given.one:
-        what, *numbers = given.one
-        words, *items, cut = map(int, numbers)
-        cell = embedded(words, items[0], bool(cut)) if what == "embedded" else trained(words, bool(cut))
-        print(json.dumps(cell))
-        return
+    environ["TOKENIZERS_PARALLELISM"] = "false"
+    torch.set_num_threads(1)
+    embed(["a ship"])
+    open_language_model("embedded")
     print(table(LENGTHS, given.items).to_markdown(), end="\n\n")
-    print(prompts_table((4, 16, 64)).to_markdown())
+    print(prompts_table((4, 64)).to_markdown())
 
 
 if __name__ == "__main__":

@@ -1,13 +1,10 @@
-"""bench.text_length: items and prompts of known lengths; the child that measures one cell."""
+"""bench.text_length: items and texts of known lengths, and figures of a forked process."""
 
 from __future__ import annotations
 
-import json
-import sys
-
 import pytest
 
-from bench.text_length import item, main
+from bench.text_length import item, measured
 from rectune.rankers.item_text import TEXT_BUDGET, item_text, word_count
 
 
@@ -18,9 +15,11 @@ def test_descriptions_are_about_as_long_as_asked_and_texts_within_the_budget(wor
     assert word_count(item_text(made, "title+description")) <= TEXT_BUDGET
 
 
-@pytest.mark.slow
-def test_a_cell_is_a_line_of_figures(monkeypatch: pytest.MonkeyPatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["text_length", "--one", "embedded", "640", "4", "1"])
-    main()
-    found = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert 100 < found["words"] <= TEXT_BUDGET and found["peak"] >= 0
+def test_a_cell_is_measured_in_a_process_of_its_own():
+    seen = []
+
+    def cell(first: int, second: int) -> dict[str, float]:
+        seen.append(first)
+        return {"sum": first + second}
+
+    assert measured(cell, 2, 3) == {"sum": 5} and not seen
