@@ -56,5 +56,5 @@ def test_the_whole_program_on_the_samples(tmp_path: Path):
     assert first.returncode == 0, first.stderr
     assert "mixture-4-7, list" in first.stdout and "books, uniform others" in first.stdout
     again = subprocess.run([*command, "--known"], capture_output=True, text=True, cwd=ROOT, check=False)
-    tables = [run.stdout[run.stdout.index("### ") :] for run in (first, again)]  # libraries warn before them
+    tables = [run.stdout[run.stdout.index("### ") :] for run in (first, again)]  # behind warnings
     assert tables[0] == tables[1]
