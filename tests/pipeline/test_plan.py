@@ -97,7 +97,7 @@ def test_what_is_missing_blocks_what_comes_after_and_says_so(tmp_path: Path) -> 
     }
     assert steps["data"].state == "blocked" and "no such folder" in steps["data"].why
     assert steps["base"].state == "missing"
-    assert steps["sft"].why == "waits for filter"
+    assert steps["sft"].why == "waits for data, filter"
     last = plan_table(list(steps.values())).splitlines()[-1]
     assert last.startswith("cannot run: data: ") and "no such folder" in last
     assert last.endswith("4 more stages wait for it")

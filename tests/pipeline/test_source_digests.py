@@ -48,7 +48,7 @@ def test_no_stage_reaches_another_stage_or_what_runs_it() -> None:
 
 def test_data_files_belong_to_their_package() -> None:
     template = "prompts/templates/en/words.yaml"
-    assert template in files("queries") and template not in files("base") | files("sft") | files("candidates")
+    assert template in files("queries") and template not in files("base") | files("candidates")
     assert "evaluation/pages/style.css" in files("report")
     assert "release/templates/model_card.md.j2" in files("push")
     assert not [path for path in files("eval") if path.startswith(("recipes/", "samples/"))]
@@ -97,7 +97,7 @@ def test_a_plan_names_the_changed_file_at_every_stage_that_it_touches_and_no_oth
     (package / "prompts" / "templates" / "en" / "extra.jinja").write_text("new")
     lines = planned(package)
     touched = {stage for stage, line in lines.items() if "its source changed" in line}
-    assert touched == set(lines) - {"data", "base", "sft", "candidates", "dpo"}
+    assert touched == set(lines) - {"data", "base", "candidates", "dpo"}
     assert "prompts/answers.py, prompts/templates/en/extra.jinja" in lines["queries"]
 
 

@@ -118,5 +118,13 @@ def test_every_entry_of_the_grid_is_a_ranker_and_the_first_is_the_default(name: 
 def test_the_rankers_that_learn_from_likes_say_so():
     learn = {name for name in RANKERS if ranker_class(name).learns_from_likes}
     networks = {*NETWORKS, "allmrec_items", "tallrec", "llmsrec", "mlp_llm", "allmrec"}
-    assert learn == {"popularity", "recent_popularity", *EVERY, *networks, "hybrid_knn", "chosen"}
+    assert learn == {
+        "popularity",
+        "recent_popularity",
+        *EVERY,
+        *networks,
+        "lightfm_attributes",
+        "hybrid_knn",
+        "chosen",
+    }
     assert {name for name in learn if ranker_class(name).costly} == networks

@@ -213,13 +213,13 @@ def test_one_thread_at_a_time_ranks_while_others_write(wordy: Recommender, tmp_p
         def __getattr__(self, name: str) -> Any:
             return getattr(wordy.ranker, name)
 
-        def score_all(self, histories: Any) -> Any:
+        def score_users(self, histories: Any, attributes: Any) -> Any:
             nonlocal together, most
             together += 1
             most = max(most, together)
             time.sleep(0.01)
             assert wordy.ranker
-            found = wordy.ranker.score_all(histories)
+            found = wordy.ranker.score_users(histories, attributes)
             together -= 1
             return found
 
