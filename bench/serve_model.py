@@ -38,7 +38,7 @@ async def reasons(clients: Clients, streams: int, n: int, alone: int, each: int)
         clients: ask.
         streams: answers of `n` items, one after another on an idle server.
         n: items of each, all with reasons.
-        alone: answers of one item for one client, one after another.
+        alone: answers of one item, and completions, for one client, one after another.
         each: the same for each of eight clients at once.
     """
     await clients.answered(CHAT, _conversation(clients, 1))
@@ -130,28 +130,43 @@ async def _first_events(clients: Clients, n: int) -> dict[str, float]:
 
 
 async def _together(clients: Clients, alone: int, each: int) -> list[Figure]:
-    """Tokens a second of eight clients against those of one."""
-    await _settled(clients)
-    one = await _rate(clients, 1, alone)
-    eight = await _rate(clients, _TOGETHER, each)
-    part = "3 reasons"
-    return [
-        Figure(part, "one client, tokens a second", one),
-        Figure(part, f"{_TOGETHER} clients, tokens a second", eight),
-        Figure(part, f"tokens a second, {_TOGETHER} clients by one", ratio(eight, one), least=_GAIN),
-    ]
+    """Eight clients at once against one: answers with a reason, whose time is limited, and tokens of chat
+    completions, which are written to their end.
+    """
+    part, figures = "3 reasons", list[Figure]()
+    for what, count in (("answers with a reason", _answers), ("tokens of completions", _tokens)):
+        await _settled(clients)
+        one, eight = await count(clients, 1, alone), await count(clients, _TOGETHER, each)
+        figures += [
+            Figure(part, f"one client, {what} a second", one),
+            Figure(part, f"{_TOGETHER} clients, {what} a second", eight),
+            Figure(part, f"{what} a second, {_TOGETHER} clients by one", ratio(eight, one), least=_GAIN),
+        ]
+    return figures
 
 
-async def _rate(clients: Clients, count: int, each: int) -> float:
+async def _answers(clients: Clients, count: int, each: int) -> float:
+    return count * each / await _seconds(clients, count, each, ASK, lambda: _question(clients, 1))
+
+
+async def _tokens(clients: Clients, count: int, each: int) -> float:
+    before = await clients.counters()
+    seconds = await _seconds(clients, count, each, CHAT, lambda: _conversation(clients, _TOKENS))
+    return _difference(await clients.counters(), before)["rectune_engine_tokens_total"] / seconds
+
+
+async def _seconds(
+    clients: Clients, count: int, each: int, path: str, question: Callable[[], dict[str, Any]]
+) -> float:
+    """Until so many clients at once have each got so many answers, one after another."""
+
     async def ask() -> None:
         for _ in range(each):
-            await clients.answered(ASK, _question(clients, 1))
+            await clients.answered(path, question())
 
-    before, start = await clients.counters(), time.perf_counter()
+    start = time.perf_counter()
     await asyncio.gather(*(ask() for _ in range(count)))
-    seconds = time.perf_counter() - start
-    await _settled(clients)  # what was stopped is counted too
-    return _difference(await clients.counters(), before)["rectune_engine_tokens_total"] / seconds
+    return time.perf_counter() - start
 
 
 async def _leave_stream(clients: Clients, n: int) -> None:
