@@ -15,7 +15,7 @@ from rectune.core.errors import UserError
 from rectune.core.progress import progress
 from rectune.core.rng import generator_of
 from rectune.core.types import Locale, content_id
-from rectune.models.distributed import own_part, sum_of_all
+from rectune.rankers.allmrec.answer_loss import AnswerLoss
 from rectune.rankers.allmrec.items import By
 from rectune.rankers.allmrec.language_model import ComputeType
 from rectune.rankers.allmrec.likelihoods import answer_logs, answer_losses
@@ -32,7 +32,7 @@ from rectune.rankers.liked_items import positive
 
 
 @dataclass(frozen=True)
-class TitleLoss:
+class TitleLoss(AnswerLoss):
     """Minus the log-probability of the target's title, behind a prompt with it and drawn other candidates.
 
     Attributes:
@@ -56,19 +56,13 @@ class TitleLoss:
         """See `Objective.length`."""
         return len(self.writer.choose(case.history, [case.target]).ids)
 
-    def loss(self, cases: Sequence[TrainCase], salt: str) -> tuple[Tensor, int]:
-        """See `Objective.loss`; in nats, one for each token. A process takes every n-th case."""
-        own = own_part(cases)
-        total, count = self._of(own, salt) if own else (torch.zeros((), device=self.inputs.model.device), 0)
-        counts = sum_of_all(torch.tensor(float(count), device=total.device))
-        return sum_of_all(total), int(counts)
-
     @property
-    def least(self) -> float:
-        """See `Objective.least`."""
-        return 0.0
+    def device(self) -> torch.device:
+        """See `AnswerLoss.device`."""
+        return self.inputs.model.device
 
-    def _of(self, cases: Sequence[TrainCase], salt: str) -> tuple[Tensor, int]:
+    def own_loss(self, cases: Sequence[TrainCase], salt: str) -> tuple[Tensor, int]:
+        """See `AnswerLoss.own_loss`; one for each token."""
         prompts = []
         for case in cases:
             rng = generator_of("candidates", self.seed, salt, case.user, case.target)

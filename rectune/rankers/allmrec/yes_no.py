@@ -11,7 +11,7 @@ from torch import Tensor
 from rectune.core.errors import UserError
 from rectune.core.rng import generator_of
 from rectune.core.types import Locale
-from rectune.models.distributed import own_part, sum_of_all
+from rectune.rankers.allmrec.answer_loss import AnswerLoss
 from rectune.rankers.allmrec.language_model import FrozenLanguageModel
 from rectune.rankers.allmrec.likelihoods import answer_losses, next_logs
 from rectune.rankers.allmrec.prompt import PromptWriter
@@ -34,7 +34,7 @@ def yes_and_no(model: FrozenLanguageModel, locale: Locale) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
-class YesNoLoss:
+class YesNoLoss(AnswerLoss):
     """Minus the log-probability of yes behind each case's target, and of no behind an item that is drawn
     from those that the user does not like.
 
@@ -56,19 +56,13 @@ class YesNoLoss:
         """See `Objective.length`."""
         return len(self.writer.like(case.history, case.target))
 
-    def loss(self, cases: Sequence[TrainCase], salt: str) -> tuple[Tensor, int]:
-        """See `Objective.loss`; in nats, one for each answer. A process takes every n-th case."""
-        own = own_part(cases)
-        total, count = self._of(own, salt) if own else (torch.zeros((), device=self.model.device), 0)
-        counts = sum_of_all(torch.tensor(float(count), device=total.device))
-        return sum_of_all(total), int(counts)
-
     @property
-    def least(self) -> float:
-        """See `Objective.least`."""
-        return 0.0
+    def device(self) -> torch.device:
+        """See `AnswerLoss.device`."""
+        return self.model.device
 
-    def _of(self, cases: Sequence[TrainCase], salt: str) -> tuple[Tensor, int]:
+    def own_loss(self, cases: Sequence[TrainCase], salt: str) -> tuple[Tensor, int]:
+        """See `AnswerLoss.own_loss`; one for each answer."""
         prompts, answers = list[tuple[int, ...]](), list[tuple[int]]()
         for case in cases:
             rng = generator_of("yes or no", self.seed, salt, case.user, case.target)
