@@ -46,11 +46,12 @@ def greedy_answers(
             use_cache=True,
             pad_token_id=pad,
         )
-    ends = {int(token) for token in _ends(model, tokenizer)}
+    ends = {int(token) for token in end_tokens(model, tokenizer)}
     return [_until(row[width:].tolist(), ends) for row in made]
 
 
-def _ends(model: Any, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+def end_tokens(model: Any, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """The tokens that end a turn, by the model's settings for generation and by the tokenizer."""
     named = model.generation_config.eos_token_id
     known = named if isinstance(named, list) else [named]
     return [token for token in [*known, tokenizer.eos_token_id] if token is not None]

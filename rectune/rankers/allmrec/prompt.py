@@ -22,7 +22,7 @@ USER, ITEM, OUT = -1, -2, -3  # in place of an id: here comes a vector
 
 HISTORY = 10  # titles of a history that are shown: the latest
 TITLE_TOKENS = 24  # of a title, at most
-_CHARACTERS = 400  # of a title or wish, at most
+_CHARACTERS = 400  # of a title, a wish or facts, at most
 _END = "\n"  # what follows a title, in the prompt and in the answer
 
 _MARK = re.compile("\x02(.*?)\x03")
@@ -93,6 +93,32 @@ class PromptWriter:
         """An item with its title and vector, and the out-token."""
         return self._written("item", {"item": _mark("0"), "out": _mark("out")}, [item_id])
 
+    def explain(
+        self, history: Sequence[str], item_id: str, wish: str = "", facts: str = "", opening: str = ""
+    ) -> SoftPrompt:
+        """Why an item suits a user, or what they wish, up to where the model goes on.
+
+        With a wish no title of the history is shown; the user's vector is that of the history all the same.
+
+        Args:
+            history: item ids, oldest first.
+            item_id: an item that has a title.
+            wish: what the user asks for in words.
+            facts: what is known of the item, in one line.
+            opening: the first words of the answer.
+        """
+        shown = [] if wish.strip() else self._shown(history)
+        marks = {
+            "user": _mark("user"),
+            "history": _marks(range(len(shown))),
+            "item": _mark(str(len(shown))),
+            "wish": _mark("wish") if wish.strip() else "",
+            "facts": _mark("facts") if facts.strip() else "",
+        }
+        found = self._written("explain", marks, [*shown, item_id], wish, facts)
+        ids = (*found.ids, *self._plain(_END), *self.model.plain(opening))
+        return replace(found, ids=ids, history=tuple(history))
+
     def like(self, history: Sequence[str], item_id: str) -> tuple[int, ...]:
         """Whether the user will like an item, which is to be answered by yes or no: text alone, the item
         behind the history.
@@ -129,8 +155,9 @@ class PromptWriter:
         return self._ids[text]
 
     def _written(
-        self, name: str, marks: Mapping[str, object], items: Sequence[str], wish: str = ""
+        self, name: str, marks: Mapping[str, object], items: Sequence[str], wish: str = "", facts: str = ""
     ) -> SoftPrompt:
+        said = {"wish": wish, "facts": facts}
         text = fill(_template(self.locale, name), self.domain, load_words(self.locale), marks)
         ids = list(self.model.start)
         for place, part in enumerate(_MARK.split(text)):  # every second part is a mark
@@ -138,8 +165,8 @@ class PromptWriter:
                 ids += self._plain(part)
             elif part in _VECTORS:
                 ids.append(_VECTORS[part])
-            elif part == "wish":
-                ids += self.model.plain(cut_line(wish, _CHARACTERS))
+            elif part in said:
+                ids += self.model.plain(cut_line(said[part], _CHARACTERS))
             else:
                 ids += (*self._title(items[int(part)]), ITEM)
         return SoftPrompt(tuple(ids), tuple(items))

@@ -23,9 +23,10 @@ from rectune.rankers.allmrec.llm_training import Objective
 from rectune.rankers.allmrec.projections import Projections
 from rectune.rankers.allmrec.prompt import PromptWriter
 from rectune.rankers.allmrec.soft_inputs import ItemSpace, SoftInputs
-from rectune.rankers.allmrec.soft_ranker import Sizes, SoftModule, SoftRanker
+from rectune.rankers.allmrec.soft_ranker import Sizes, SoftModule
 from rectune.rankers.allmrec.spaces import TextSpace
 from rectune.rankers.allmrec.train_cases import TrainCase, TrainCases
+from rectune.rankers.allmrec.writing_ranker import WritingRanker
 from rectune.rankers.base import ScoredItem, Scores, unknown_ids
 from rectune.rankers.domain_data import DomainData
 from rectune.rankers.liked_items import positive
@@ -76,7 +77,7 @@ class TitleLoss(AnswerLoss):
         return answer_losses(self.inputs.model, self.inputs(prompts), answers)
 
 
-class AllmRec(SoftRanker):
+class AllmRec(WritingRanker):
     """A-LLMRec (Kim et al. 2024, "Large Language Models meet Collaborative Filtering: An Efficient All-round
     LLM-based Recommender System"): `allmrec_items`, and a language model that reads its vectors.
 
