@@ -213,10 +213,10 @@ def _checked(ground: str, ranker: str, model: str) -> Literal["", "ranked", "ret
             where="--grounding",
             hint="leave out --ranker, or --grounding",
         )
-    if model == "none" and ground in ("retrieve", "constrained"):
+    if model in ("none", "ranker") and ground in ("retrieve", "constrained"):
         raise UserError(
             f"with {ground} the model chooses the items, and there is none",
             where="--grounding",
-            hint="leave out --model none, or --grounding",
+            hint=f"leave out --model {model}, or --grounding",
         )
     return ground  # type: ignore[return-value]

@@ -29,6 +29,8 @@ _QUESTION = re.compile(r"(?:^|\s)\?\s*")
 
 def _asks(recommender: Recommender) -> bool:
     """Whether a language model is asked for reasons, in some language."""
+    if recommender.asks_ranker:
+        return True
     return recommender.generative is not None and recommender.generative.untrusted < frozenset(LOCALES)
 
 
@@ -63,7 +65,8 @@ class Answering:
             return json_line(as_json(found.details)) if self._json else as_text(found.details)
         if self._json:
             return json_line(ranked_json(asked, found))
-        return ranked_text(found, self._options, self._liked, self._recommender.generative is not None)
+        by_model = self._recommender.asks_ranker or self._recommender.generative is not None
+        return ranked_text(found, self._options, self._liked, by_model)
 
     def _say_notes(self, asked: UserRequest, found: Recommendations) -> None:
         """One line on what the answer rests on: titles that the catalogue lacks, and the model."""

@@ -21,7 +21,8 @@ Recipe = Annotated[
 Model = Annotated[
     str,
     typer.Option(
-        help="A GGUF file that words the reasons instead, `embedded`, or `none` for plain sentences.",
+        help="A GGUF file that words the reasons instead, `embedded`, `ranker` for the language model of the "
+        "ranker itself (allmrec), or `none` for plain sentences.",
         rich_help_panel=_RANKING,
     ),
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,15 +91,18 @@ def recommender_of(source: CatalogueSource, config: RetrievalConfig) -> tuple[Re
 
     Beside it a note on the model for the person; empty for none.
     """
+    from rectune.core.errors import UserError
     from rectune.core.types import content_id
-    from rectune.recommender.build import verdict_for
+    from rectune.recommender.build import RANKERS_OWN, verdict_for
     from rectune.recommender.recommender import Recommender
     from rectune.recommender.run_results import from_folder, rerank_of
     from rectune.recommender.tables import items_of
     from rectune.retrieval.embedding import embedder_identity
 
-    none = source.model == "none" or (source.ranker and not source.model)
+    none = source.model in ("none", RANKERS_OWN) or (source.ranker and not source.model)
     model, said = (None, "") if none else _model(source, config)
+    if source.catalogue and source.model == RANKERS_OWN:
+        raise UserError("no ranker of a catalogue file writes", where="--model", hint="take --recipe")
     verdict = verdict_for(model, config, source.runs) if model else None
     if verdict and verdict.untrusted:
         said = f"{verdict.describe()}{'; ' * bool(said)}{said}"
@@ -118,8 +121,9 @@ def recommender_of(source: CatalogueSource, config: RetrievalConfig) -> tuple[Re
     data = source.finished("data")
     fitted = source.fitted(data)
     beside = None if source.model else rerank_of(fitted, model, lambda: source.finished("rerank"))
-    answers = from_folder(data, source.domain, ranker, model, config, source.runs, fitted, beside)
-    return Recommender.of(answers), said
+    words = RANKERS_OWN if source.model == RANKERS_OWN else model
+    answers = from_folder(data, source.domain, ranker, words, config, source.runs, fitted, beside)
+    return Recommender.of(replace(answers, ranker_writes=source.model in ("", RANKERS_OWN))), said
 
 
 def checked_model(reference: str, runs: Path) -> str:

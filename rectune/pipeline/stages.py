@@ -172,7 +172,7 @@ STAGES: tuple[Stage, ...] = (
         "rectune.rankers.allmrec.llm_stage:run",
         "A-LLMRec, stage 2: a frozen language model reads that space; compared, and taken where it helps",
         sections=("fit", "allmrec", "retrieval"),
-        inputs=("data", "fit", "allmrec_items"),
+        inputs=("data", "queries", "fit", "allmrec_items"),
         outside=external_inputs.language_model,
         process_group=lambda recipe: process_group_of(recipe.allmrec),
         modules=("torch", "transformers", "sentence_transformers"),

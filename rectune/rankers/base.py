@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,20 @@ class CandidateScorer(Protocol):
             n arrays; the i-th is [len(candidates[i])] float64, higher is better, in the order of the
             candidates. Ids that the ranker was not fitted on add nothing to a history, and score 0.
         """
+        ...
+
+
+@runtime_checkable
+class HeedsWishes(Protocol):
+    """A ranker that takes what users ask for in words beside their histories."""
+
+    def score_wishes(
+        self,
+        histories: Sequence[Sequence[str]],
+        candidates: Sequence[Sequence[str]],
+        wishes: Sequence[str],
+    ) -> list[Scores]:
+        """See `CandidateScorer.score`; `wishes` has a text for each history, empty for no wish."""
         ...
 
 

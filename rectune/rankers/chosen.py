@@ -98,6 +98,15 @@ class ChosenRanker(CatalogueRanker):
         """What ranks for this history."""
         return self.choice.histories[self.length_of(history)].chosen
 
+    def rankers_for(self, history: Sequence[str], text: str = "") -> list[Ranker]:
+        """The rankers that score this history, where it counts beside the words; those that count most
+        first.
+        """
+        if not self.history_share(history, text):
+            return []
+        weights = self.weights_for(history).weights
+        return [self.rankers[name] for name in sorted(weights, key=lambda name: -weights[name])]
+
     def score_all(self, histories: Sequence[Sequence[str]]) -> Scores:
         """See `Ranker.score_all`."""
         return history_scores(self.choice.histories, self.rankers, self.likes, histories)

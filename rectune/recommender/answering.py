@@ -29,8 +29,10 @@ from rectune.recommender.model_answers import answers_by_model, with_reasons
 from rectune.recommender.model_ranking import ModelRanking
 from rectune.recommender.options import RecommendOptions
 from rectune.recommender.placing import Places, placed
+from rectune.recommender.ranker_reasons import RankerReasons, ranker_can_write
 from rectune.recommender.ranking import RankRequest, RequestRanker
 from rectune.recommender.read_request import ReadRequest, read_request
+from rectune.recommender.reason_checks import IndexedTitles
 from rectune.recommender.requests import UserRequest, from_words
 from rectune.recommender.results import Recommendations, RecommendedItem
 from rectune.recommender.selection import allowed_ids
@@ -59,6 +61,8 @@ class CatalogueAnswers:
         likes: what people liked, for evidence.
         retrieval: the threshold below which nothing fits.
         model_ranking: what the model adds to the ranking; None for nothing.
+        ranker_writes: whether a ranker with a language model of its own (`allmrec`) words the reasons where
+            it ranks.
 
     Raises:
         UserError: no items, several domains, an id twice, nothing that ranks, or a ranker of other items.
@@ -74,6 +78,7 @@ class CatalogueAnswers:
         likes: CoLikes | None = None,
         retrieval: RetrievalConfig | None = None,
         model_ranking: ModelRanking | None = None,
+        ranker_writes: bool = False,
     ) -> None:
         if not items:
             raise UserError("the catalogue holds no items", hint="give at least one item with a title")
@@ -94,9 +99,14 @@ class CatalogueAnswers:
             raise UserError("the catalogue holds an id twice", hint="give each item an id of its own")
         check_fitted_on(ranker, self.items)
         self.domain, self.ranker, self.generative = items[0].domain, ranker, generative
-        self.likes, self.model_ranking = likes, model_ranking
+        self.likes, self.model_ranking, self.ranker_writes = likes, model_ranking, ranker_writes
         self.retrieval = retrieval or RetrievalConfig()
         self._ground, self._histories = grounding, histories or {}
+
+    @property
+    def asks_ranker(self) -> bool:
+        """Whether the ranker, or one of those among which was chosen, words reasons itself."""
+        return self.ranker_writes and ranker_can_write(self.ranker)
 
     @property
     def users(self) -> Collection[str]:
@@ -251,12 +261,22 @@ class CatalogueAnswers:
         return [
             ExplanationRequest(
                 self.items[one.item_id], liked[-_LIKED:], query, request.locale,
-                people=people_in_words(one.evidence),
+                people=people_in_words(one.evidence), history=request.own_history,
             )
             for one in items
         ]  # fmt: skip
 
     def _written(self, wanted: Sequence[ExplanationRequest], on_reason: OnReason | None) -> list[Explanation]:
+        if not self.asks_ranker or not wanted:
+            return self._worded(wanted, on_reason)
+        known = self.generative.grounding if self.generative else IndexedTitles(self.titles)
+        own = RankerReasons(
+            lambda one: self.rank_by.reason_writer(one.history, one.query), known, self.retrieval
+        )
+        return own.explained(wanted, self.retrieval.attempts, self._worded, on_reason)
+
+    def _worded(self, wanted: Sequence[ExplanationRequest], on_reason: OnReason | None) -> list[Explanation]:
+        """By the language model beside the ranker; without one, plain sentences."""
         if self.generative is not None and wanted:
             return self.generative.explained(wanted, self.generative.retrieval.attempts, on_reason)
         found = [explained(plain_sentence(one), one, "template", 0) for one in wanted]

@@ -23,6 +23,7 @@ from rectune.rankers.chosen import ChosenRanker
 from rectune.rankers.co_likes import CoLikes
 from rectune.rankers.domain_data import DomainData, TrainLikes
 from rectune.recommender.load_ranker import fit_by_name
+from rectune.recommender.ranker_reasons import ranker_can_write
 from rectune.retrieval.embedding import embedder_identity
 from rectune.retrieval.index_scores import index_scores
 
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
 
 RUNS = Path("runs")
 ModelSource = str | Path | ServedModel
-"""A GGUF file, `embedded`, `org/name:file.gguf` on the Hub, or the model of an OpenAI-compatible server."""
+"""A GGUF file, `embedded`, `org/name:file.gguf` on the Hub, the model of an OpenAI-compatible server, or
+`ranker`: the language model that the ranker itself reads with (`allmrec`)."""
+RANKERS_OWN = "ranker"
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class RecommenderParts:
     likes: CoLikes | None
     retrieval: RetrievalConfig
     model_ranking: ModelRanking | None = None
+    ranker_writes: bool = False
 
 
 def from_items(
@@ -73,6 +77,7 @@ def from_items(
             `retrieval.grounding` says so, the model, by what it answers.
         model: a GGUF file, `embedded`, or the model of a server; it words the reasons. Without one they are
             plain sentences, and in the languages in which `rectune doctor --model` did not find it sound.
+            `ranker`: the ranker's own language model words them, where it has one and ranks.
         likes: what train users liked, for rankers that look at it.
         histories: user -> ids liked, oldest first.
         retrieval: how answers are grounded and the catalogue is indexed.
@@ -85,6 +90,7 @@ def from_items(
     Raises:
         UserError: there are no items, no such ranker or model, or the ranker needs interactions.
     """
+    own, model = model == RANKERS_OWN, None if model == RANKERS_OWN else model
     settings = retrieval or RetrievalConfig()
     if not items:
         raise UserError("the catalogue holds no items", hint="give at least one item with a title")
@@ -95,12 +101,30 @@ def from_items(
     if isinstance(ranker, str):
         data = DomainData(items[0].domain, items, (lambda: likes) if likes else None, settings.embedder)
         ranker = _fitted(ranker, data, likes, ground)
+    if own:
+        _check_writes(ranker)
     generative = _generative(model, ground(), settings, place, runs) if model is not None else None
     if isinstance(ranker, ChosenRanker):
         co_likes = co_likes or ranker.co_likes
     elif likes and ranker is not None:
         co_likes = co_likes or CoLikes.of(likes)
-    return RecommenderParts(items, ranker, generative, ground, histories or {}, co_likes, settings)
+    return RecommenderParts(
+        items, ranker, generative, ground, histories or {}, co_likes, settings, ranker_writes=own
+    )
+
+
+def _check_writes(ranker: Ranker | None) -> None:
+    """Refuse a ranker that is to word reasons and cannot.
+
+    Raises:
+        UserError: it has no language model that writes.
+    """
+    if not ranker_can_write(ranker):
+        name = ranker.name if ranker else "no ranker"
+        raise UserError(
+            f"the reasons are to be the ranker's own, and {name} writes none",
+            hint="take the ranker allmrec, or another model",
+        )
 
 
 def catalogue_folder(items: Sequence[Item], embedder: str, runs: Path) -> Path:

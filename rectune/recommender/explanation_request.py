@@ -15,7 +15,8 @@ class ExplanationRequest:
 
     `evidence` is the chunk of the item that was found; the prompt has it instead of the whole description.
     `people` is a sentence on people who liked it with an item of the history, which a template sentence has
-    where the catalogue shows nothing in common.
+    where the catalogue shows nothing in common. `history` has the ids of the whole history that the catalogue
+    has, oldest first, for a ranker that writes with vectors (`rectune.rankers.reason_writer`).
     """
 
     item: Item
@@ -24,6 +25,7 @@ class ExplanationRequest:
     locale: Locale
     evidence: str = ""
     people: str = ""
+    history: tuple[str, ...] = ()
 
     @property
     def shown(self) -> Item:

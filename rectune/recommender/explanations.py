@@ -29,6 +29,8 @@ from rectune.recommender.reason_checks import KnownTitles, fault
 By = Literal["model", "template"]
 # Answers requests; the second argument hears of each answer as it ends.
 AskEach = Callable[[Sequence[GenerationRequest], OnAnswer], object]
+# Writes one attempt at the reasons for each request; the second argument is the number of the attempt.
+WriteEach = Callable[[Sequence[ExplanationRequest], int, OnAnswer], object]
 
 _LIKED = 5  # items of a history that the model is told of, the latest
 _END = re.compile(r"[.!?。…][\"'”’」』)\]]*(?=\s|$)")
@@ -70,9 +72,8 @@ class CheckedReason:
 def write_explanations(
     wanted: Sequence[ExplanationRequest],
     grounding: KnownTitles,
-    sampling: SamplingConfig,
     attempts: int,
-    ask: AskEach,
+    write: WriteEach,
     untrusted: Collection[Locale] = (),
     on_reason: OnReason | None = None,
 ) -> list[Explanation]:
@@ -98,7 +99,7 @@ def write_explanations(
     for attempt in range(attempts):
         if left := [number for number in range(len(wanted)) if number not in done]:
             some = [wanted[number] for number in left]
-            checked_reasons(some, grounding, sampling, ask, attempt, partial(take, left, attempt + 1))
+            checked_reasons(some, grounding, write, attempt, partial(take, left, attempt + 1))
     for number, request in enumerate(wanted):
         if number not in done:
             settle(number, plain_sentence(request), "template", attempts)
@@ -108,8 +109,7 @@ def write_explanations(
 def checked_reasons(
     wanted: Sequence[ExplanationRequest],
     grounding: KnownTitles,
-    sampling: SamplingConfig,
-    ask: AskEach,
+    write: WriteEach,
     attempt: int = 0,
     on_checked: Callable[[int, CheckedReason], None] | None = None,
 ) -> list[CheckedReason]:
@@ -125,8 +125,17 @@ def checked_reasons(
         if on_checked:
             on_checked(at, found[at])
 
-    ask([_request(one, sampling, attempt) for one in wanted], check)
+    write(wanted, attempt, check)
     return [found[at] for at in range(len(wanted))]
+
+
+def written_by_chat(ask: AskEach, sampling: SamplingConfig) -> WriteEach:
+    """The writer that is a chat model: what answers requests, and how it decodes."""
+
+    def write(wanted: Sequence[ExplanationRequest], attempt: int, on_answer: OnAnswer) -> None:
+        ask([_request(one, sampling, attempt) for one in wanted], on_answer)
+
+    return write
 
 
 def all_at_the_end(ask: Callable[[Sequence[GenerationRequest]], Sequence[GenerationResult]]) -> AskEach:

@@ -13,11 +13,20 @@ from rectune.core.settings import RetrievalConfig
 from rectune.core.types import Locale, content_id
 from rectune.inference.generate import Generate, Model, OnAnswer, generate
 from rectune.inference.requests import GenerationRequest, GenerationResult
+from rectune.rankers.reason_writer import ReasonWriter
 from rectune.recommender.constrained_titles import RankedTitle, TitleRequest, name_titles
 from rectune.recommender.explanation_request import ExplanationRequest
-from rectune.recommender.explanations import By, Explanation, OnReason, all_at_the_end, write_explanations
+from rectune.recommender.explanations import (
+    By,
+    Explanation,
+    OnReason,
+    all_at_the_end,
+    write_explanations,
+    written_by_chat,
+)
 from rectune.recommender.judging import judge
 from rectune.recommender.ranked_items import ranked_items
+from rectune.recommender.ranker_reasons import RankerReasons
 from rectune.recommender.ranking import RequestRanker
 from rectune.recommender.requests import RecommendationRequest
 from rectune.retrieval.chunks import head_of
@@ -202,10 +211,23 @@ class GenerativeRecommender:
     def explained(
         self, wanted: Sequence[ExplanationRequest], attempts: int, on_reason: OnReason | None = None
     ) -> list[Explanation]:
-        """Reasons for each request, in order; `on_reason` hears of each as soon as it is checked."""
-        ask = self._ask_each if on_reason else all_at_the_end(self.ask)
-        sampling = self.retrieval.sampling
-        return write_explanations(wanted, self.grounding, sampling, attempts, ask, self.untrusted, on_reason)
+        """Reasons for each request, in order; `on_reason` hears of each as soon as it is checked.
+
+        Where one of `rankers` ranked with a language model of its own, that one writes.
+        """
+
+        def by_model(some: Sequence[ExplanationRequest], tell: OnReason | None) -> list[Explanation]:
+            write = written_by_chat(
+                self._ask_each if tell else all_at_the_end(self.ask), self.retrieval.sampling
+            )
+            return write_explanations(some, self.grounding, attempts, write, self.untrusted, tell)
+
+        own = RankerReasons(self._reason_writer, self.grounding, self.retrieval)
+        return own.explained(wanted, attempts, by_model, on_reason)
+
+    def _reason_writer(self, request: ExplanationRequest) -> ReasonWriter | None:
+        ranker = self.rankers.get(request.item.domain) if self.retrieval.grounding == "ranked" else None
+        return ranker.reason_writer(request.history, request.query) if ranker else None
 
     def ask(self, requests: Sequence[GenerationRequest], failures: float = 1.0) -> list[GenerationResult]:
         """What the model writes to these requests; see `rectune.inference.generate.generate`."""
@@ -299,4 +321,4 @@ class GenerativeRecommender:
         own = chosen.how == "embedding" and not chosen.evidence.startswith(head_of(item))
         body = chosen.evidence if own else ""
         liked, query = request.told
-        return ExplanationRequest(item, liked, query, request.locale, body)
+        return ExplanationRequest(item, liked, query, request.locale, body, history=request.own_history)

@@ -18,11 +18,10 @@ from rectune.core.settings import RetrievalConfig, SamplingConfig
 from rectune.core.text.plain import cut_line, printable
 from rectune.core.types import Item, Locale
 from rectune.inference.requests import GenerationRequest, GenerationResult
-from rectune.prompts.answers import find_items
 from rectune.prompts.title_index import TitleIndexes
-from rectune.prompts.title_matching import SURE
 from rectune.recommender.explanation_request import ExplanationRequest
-from rectune.recommender.explanations import CheckedReason, all_at_the_end, checked_reasons
+from rectune.recommender.explanations import CheckedReason, all_at_the_end, checked_reasons, written_by_chat
+from rectune.recommender.reason_checks import IndexedTitles
 
 LOCALES: tuple[Locale, ...] = ("en", "ko")
 ENOUGH = 4  # of five answers
@@ -72,26 +71,15 @@ def ask_model(
     """Ask a model the ten questions; gives the verdict, and each question with what became of the answer."""
     asked = questions()
     short = sampling.model_copy(update={"max_tokens": _TOKENS})
-    titles = _Titles(TitleIndexes([item for one in asked for item in (one.item, *one.liked)]))
-    answered = list(zip(asked, checked_reasons(asked, titles, short, all_at_the_end(ask)), strict=True))
+    titles = IndexedTitles(TitleIndexes([item for one in asked for item in (one.item, *one.liked)]))
+    write = written_by_chat(all_at_the_end(ask), short)
+    answered = list(zip(asked, checked_reasons(asked, titles, write), strict=True))
     counts = {locale: sum(one.locale == locale for one in asked) for locale in LOCALES}
     passed = {
         locale: sum(one.locale == locale and not answer.fault for one, answer in answered)
         for locale in LOCALES
     }
     return ModelVerdict(passed, counts), answered
-
-
-@dataclass(frozen=True)
-class _Titles:
-    """The titles of the questions."""
-
-    known: TitleIndexes
-
-    def mentioned(self, text: str, domain: str) -> list[str]:
-        """Those of the domain that a text names with certainty."""
-        index = self.known[domain]
-        return [index.titles[one.index] for one in find_items(text, index) if one.certainty >= SURE]
 
 
 def questions() -> list[ExplanationRequest]:

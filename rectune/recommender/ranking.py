@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rectune.core.errors import UserError
-from rectune.rankers.base import Attributes, Ranker, ScoredItem, Scores
+from rectune.rankers.base import Attributes, HeedsWishes, Ranker, ScoredItem, Scores
 from rectune.rankers.baselines import Bm25
 from rectune.rankers.best import best_allowed
 from rectune.rankers.choice import INDEX
 from rectune.rankers.chosen import ChosenRanker
+from rectune.rankers.reason_writer import ReasonWriter
 from rectune.rankers.weighting import standardised_rows
 from rectune.recommender.explained_ranking import RankedBy, Ranking, chosen_ranking
 from rectune.recommender.model_ranking import ModelRanking
@@ -50,7 +51,8 @@ class RequestRanker:
     """Ranks the items of one domain for histories, words, or both.
 
     A `ChosenRanker` scores both together, as it was measured. Any other ranker scores histories; words are
-    looked up in the index (by BM25 where that ranks), and both are fused by reciprocal rank.
+    looked up in the index (by BM25 where that ranks), and both are fused by reciprocal rank. One that heeds
+    wishes (`allmrec`) scores a history under the words that stand beside it.
 
     Args:
         domain: of the items.
@@ -99,6 +101,15 @@ class RequestRanker:
         histories = [() if one.words else one.history for one in requests]
         again = self.model.reordered(histories, [one.items for one in found])
         return [replace(one, items=items[:k]) for one, items in zip(found, again, strict=True)]
+
+    def reason_writer(self, history: Sequence[str], words: str) -> ReasonWriter | None:
+        """The ranker that ranks for such a request and has a language model of its own; None for none."""
+        if not history:
+            return None
+        ranking: Sequence[Ranker] = (self.ranker,)
+        if isinstance(self.ranker, ChosenRanker):
+            ranking = self.ranker.rankers_for(history, words)
+        return next((one for one in ranking if isinstance(one, ReasonWriter) and one.writes), None)
 
     def explained(
         self, request: RankRequest, item_ids: Sequence[str], within: frozenset[str] | None, parts: bool
@@ -167,10 +178,19 @@ class RequestRanker:
         self, ranker: Ranker, requests: Sequence[RankRequest], within: frozenset[str] | None, k: int | None
     ) -> list[RankedItems]:
         past = [at for at, one in enumerate(requests) if one.history or (one.attributes and not one.words)]
-        stated = [requests[at].attributes for at in past]
-        scores = ranker.score_users([requests[at].history for at in past], stated) if past else ()
+        scores = self._past_scores(ranker, [requests[at] for at in past]) if past else ()
         rows = dict(zip(past, scores, strict=True))
         return [self._fused(one, rows.get(at), within, k) for at, one in enumerate(requests)]
+
+    @staticmethod
+    def _past_scores(ranker: Ranker, requests: Sequence[RankRequest]) -> Scores:
+        """[requests, items] by their histories; a ranker that heeds wishes hears of their words as well."""
+        histories, stated = [one.history for one in requests], [one.attributes for one in requests]
+        if not isinstance(ranker, HeedsWishes):
+            return ranker.score_users(histories, stated)
+        every = [ranker.item_ids] * len(requests)
+        rows = ranker.score_wishes(histories, every, [one.words for one in requests])
+        return np.array(rows, np.float64).reshape(len(requests), len(ranker.item_ids))
 
     def _fused(
         self, request: RankRequest, row: Scores | None, within: frozenset[str] | None, k: int | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
@@ -18,6 +19,8 @@ from rectune.filters.rules.unsupported import facts_of, support_of
 from rectune.filters.title_masking import mask, segments
 from rectune.prompts.answers import find_items
 from rectune.prompts.list_parsing import advice_in, labels_of
+from rectune.prompts.title_index import TitleIndexes
+from rectune.prompts.title_matching import SURE
 from rectune.prompts.titles import fold, plain_title, split_words, without_year
 from rectune.recommender.explanation_request import ExplanationRequest
 
@@ -61,6 +64,18 @@ class KnownTitles(Protocol):
 
     def mentioned(self, text: str, domain: str) -> list[str]:
         """The titles of the domain that a text names with certainty."""
+
+
+@dataclass(frozen=True)
+class IndexedTitles:
+    """The titles of some items, for where there is no index of the catalogue."""
+
+    known: TitleIndexes
+
+    def mentioned(self, text: str, domain: str) -> list[str]:
+        """See `KnownTitles.mentioned`."""
+        index = self.known[domain]
+        return [index.titles[one.index] for one in find_items(text, index) if one.certainty >= SURE]
 
 
 def fault(body: str, request: ExplanationRequest, grounding: KnownTitles) -> str:

@@ -93,7 +93,9 @@ class Recommender(CatalogueAnswers):
             domain: which of its domains; needed where there are several.
             ranker: what ranks in place of what was chosen: the stage's own, or fitted now on the likes of the
                 train users.
-            model: `run` for the run's own, another as in `from_catalogue`, None for none.
+            model: `run` for the run's own, another as in `from_catalogue`, None for none. With `run` a ranker
+                that has a language model of its own (`allmrec`) words the reasons where it ranks; with
+                `ranker` no other model does.
             retrieval: as the recipe says if not given.
             runs: the artifact store.
 
@@ -108,7 +110,8 @@ class Recommender(CatalogueAnswers):
         own = store.resolve(name, "export") / "model.gguf" if model == "run" else None
         chosen = own or model
         beside = rerank_of(fitted, own, lambda: store.resolve(name, "rerank"))
-        return cls.of(from_folder(data, domain, ranker, chosen, settings, store.root, fitted, beside))
+        parts = from_folder(data, domain, ranker, chosen, settings, store.root, fitted, beside)
+        return cls.of(replace(parts, ranker_writes=model in ("run", build.RANKERS_OWN)))
 
     @classmethod
     def fit(
@@ -132,7 +135,8 @@ class Recommender(CatalogueAnswers):
             items: the catalogue, as in `from_catalogue`.
             ranker: what is fitted, by name; `chosen` tunes several rankers and takes, for histories of each
                 length, the one or the fusion that does best on users that it was not fitted on.
-            model: words the reasons; plain sentences without one.
+            model: words the reasons, as in `from_catalogue`; plain sentences without one. `ranker`: the
+                language model of the ranker itself, as `allmrec` has one.
             positive_threshold: from which value on an interaction counts as liked; needed where values
                 differ.
             columns: user_id, item_id, value, timestamp -> column, where the guess would be another.
@@ -155,7 +159,7 @@ class Recommender(CatalogueAnswers):
         """The recommender of these parts; see `rectune.recommender.build`."""
         return cls(
             parts.items, parts.ranker, parts.generative, parts.grounding, parts.histories, parts.likes,
-            parts.retrieval, parts.model_ranking,
+            parts.retrieval, parts.model_ranking, parts.ranker_writes,
         )  # fmt: skip
 
     def with_items(self, items: Sequence[Item], data: DomainData, folder: Path) -> Recommender:
@@ -183,7 +187,8 @@ class Recommender(CatalogueAnswers):
         if generative and ground:
             generative = replace(generative, grounding=ground())
         beside = self.model_ranking.of_items(items) if self.model_ranking else None
-        return Recommender(items, ranker, generative, ground, self._histories, self.likes, settings, beside)
+        kept = (self._histories, self.likes, settings, beside, self.ranker_writes)
+        return Recommender(items, ranker, generative, ground, *kept)
 
     def recommend(
         self,

@@ -18,7 +18,7 @@ from rectune.rankers.base import Ranker, ranker_class
 from rectune.rankers.chosen import ChosenRanker, load_co_likes, ranker_folder
 from rectune.rankers.domain_data import train_likes
 from rectune.rankers.stage import chosen_path
-from rectune.recommender.build import ModelSource, RecommenderParts, from_items
+from rectune.recommender.build import RANKERS_OWN, ModelSource, RecommenderParts, from_items
 from rectune.recommender.model_ranking import measured_model_ranking
 from rectune.retrieval.embedding import embedder_identity
 
@@ -54,7 +54,7 @@ def from_folder(
     domain = _domain_among(known.domains, domain)
     items, histories = known.of(domain), _RunHistories(data, domain)
     index = co_likes = None
-    if ranker is None and (retrieval.grounding == "ranked" or model is None):
+    if ranker is None and (retrieval.grounding == "ranked" or model in (None, RANKERS_OWN)):
         ranker = ChosenRanker.name if fitted else None
         if not fitted:
             say("the stage fit was not run on this data, so nothing was chosen: hybrid ranks")

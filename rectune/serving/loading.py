@@ -21,7 +21,7 @@ from rectune.prompts.title_index import TitleIndex
 from rectune.rankers.base import Ranker
 from rectune.rankers.domain_data import DomainData
 from rectune.readers.catalogue import CatalogueOptions, read_catalogue
-from rectune.recommender.build import ModelSource
+from rectune.recommender.build import RANKERS_OWN, ModelSource
 from rectune.recommender.load_ranker import fit_by_name
 from rectune.recommender.model_check import LOCALES
 from rectune.recommender.recommender import Recommender
@@ -51,6 +51,9 @@ def load_recommender(config: ServerConfig) -> tuple[Recommender, Mapping[str, st
         UserError: the catalogue cannot be read, the recipe was not run, or there is no such model.
     """
     model: ModelSource | None = config.model or ("embedded" if config.catalogue else "run")
+    if config.model == RANKERS_OWN:
+        hint = "take another model, or none"
+        raise UserError("no ranker words reasons in a service", where="--model", hint=hint)
     if config.model == "none":
         model = None
     elif config.model.startswith(("http://", "https://")):
@@ -61,7 +64,9 @@ def load_recommender(config: ServerConfig) -> tuple[Recommender, Mapping[str, st
         say(read.describe())
         made = Recommender.from_catalogue(read.items, model=model, options=options, runs=config.runs)
         return made, read.images
-    return Recommender.from_run(config.recipe, config.domain, model=model, runs=config.runs), {}
+    found = Recommender.from_run(config.recipe, config.domain, model=model, runs=config.runs)
+    found.ranker_writes = False  # it would hold the lock of ranking while it writes
+    return found, {}
 
 
 def load_compared(config: ServerConfig, recommender: Recommender) -> Ranker | None:

@@ -55,6 +55,9 @@ class SoftTraining(Record):
     """Likes that were trained on; 0 where nobody liked two items, so that nothing was trained."""
     held_out_cases: Count
     """Likes of held-out users, by whom it was seen when to stop."""
+    wishes: dict[str, Count]
+    """By kind, `query` or `category`, how many of the training cases asked for something in words; empty for
+    a ranker that takes no wishes, and where nothing was trained."""
     steps: Count
     """Optimizer steps."""
     epochs: Count

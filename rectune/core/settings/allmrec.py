@@ -101,8 +101,8 @@ class AllmrecConfig(Section):
     num_candidates: PositiveInt = 20
     """Candidates in a prompt of `allmrec`; of more it ranks the first ones of `allmrec_items`."""
     wish_share: Fraction = 0.2
-    """Share of the training cases of `allmrec` that ask for one of the target's categories in words, so that
-    wishes are heeded."""
+    """Share of the training cases of `allmrec` that ask in words for one of the target's categories, or by a
+    query that the stage `queries` wrote to it for a train user, so that wishes are heeded."""
     normalised: bool = False
     """Whether a title scores the mean over its tokens in `allmrec`, in place of their sum."""
     negatives: PositiveInt = 16

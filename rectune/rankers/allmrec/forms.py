@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,21 +32,28 @@ class SoftForms:
         inputs: base and sft, where these make the language model.
         note: a file for what a loss spiked on.
         cache: has what earlier runs trained.
+        queries: of train users, by domain and item; see `train_queries`.
     """
 
     settings: AllmrecConfig
     inputs: Mapping[str, Path]
     note: Path
     cache: FitCache
+    queries: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
 
     def trained(self, form: AllmrecForm, items: AllmrecItems, data: FittedData) -> SoftRanker:
         """A ranker beside a stage 1 that was trained on the same data, now or in an earlier run."""
         ranker = _FORMS[form](**self.parameters(form))
+        asked: list[object] = []
+        if isinstance(ranker, AllmRec):
+            ranker.queries = self.queries.get(data.data.domain, {})
+            asked = ["wishes by case", dict(ranker.queries)]
         made_of = content_id(
             items.joint.digest() if items.joint else "",
             data.identity(AllmrecItems.name),
             ranker.model_digest(),
             ranker.parameters,
+            *asked,
         )
 
         def make(checkpoint: Path) -> SoftRanker:
@@ -105,6 +112,7 @@ def training_figures(ranker: SoftRanker) -> SoftTraining:
     return SoftTraining(
         cases=record.cases,
         held_out_cases=record.held_out_cases,
+        wishes=dict(record.wishes),
         steps=record.steps,
         epochs=len(record.train),
         best_epoch=record.best,

@@ -15,7 +15,7 @@ from rectune.core.figures.read_records import read_figures
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows
-from rectune.core.types import Case
+from rectune.core.types import Case, Prompt
 from rectune.models.distributed import (
     is_first,
     join_group,
@@ -39,7 +39,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> AllmrecLlmFigu
 
     Args:
         config: sections fit, allmrec and retrieval.
-        inputs: data, fit, allmrec_items; base and sft where the language model is theirs.
+        inputs: data, queries, fit, allmrec_items; base and sft where the language model is theirs.
         out: of the stage.
 
     Raises:
@@ -51,14 +51,17 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> AllmrecLlmFigu
     from rectune.rankers.allmrec.items_ranker import AllmrecItems
     from rectune.rankers.allmrec.items_stage import items_path
     from rectune.rankers.allmrec.validation import ValidatedDomain, wanted_domains
+    from rectune.rankers.allmrec.wishes import train_queries
 
     settings, cache = config.allmrec, FitCache(rankers_path(out))
-    forms = SoftForms(settings, inputs, out / "trouble.json", cache)
+    catalogue = load_catalogue(inputs["data"] / "items.parquet")
+    prompts = read_rows(inputs["queries"] / "prompts.parquet", Prompt)
+    queries = {name: train_queries(prompts, name) for name in catalogue.domains}
+    forms = SoftForms(settings, inputs, out / "trouble.json", cache, queries)
     if process_count() > 1:
         take_own_device()
         forms.open_language_model()  # every process makes its own checkpoint of it, if it has to be made
         join_group()
-    catalogue = load_catalogue(inputs["data"] / "items.parquet")
     cases = read_rows(inputs["data"] / "cases.parquet", Case)
     domains, found = dict[str, ValidatedDomain](), dict[str, dict[str, Ranker]]()
     figures = dict[str, AllmrecDomain]()

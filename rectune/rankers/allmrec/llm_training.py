@@ -83,6 +83,7 @@ class LlmTrainingRecord:
         digest: of the language model's weights, the same before and after.
         items_digest: of the weights of stage 1, the same before and after; empty where there is none.
         cases, held_out_cases: that were trained on, and judged on.
+        wishes: by kind, how many of the training cases asked for something in words; empty where none can.
         seconds: of this process, without what an earlier one did.
     """
 
@@ -96,6 +97,7 @@ class LlmTrainingRecord:
     items_digest: str = ""
     cases: int = 0
     held_out_cases: int = 0
+    wishes: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Self
 
 import numpy as np
@@ -12,11 +13,12 @@ import torch
 from torch import Tensor
 
 from rectune.core.errors import UserError
-from rectune.core.progress import progress
+from rectune.core.progress import progress, say
 from rectune.core.rng import generator_of
 from rectune.core.types import Locale, content_id
 from rectune.rankers.allmrec.answer_loss import AnswerLoss
 from rectune.rankers.allmrec.items import By
+from rectune.rankers.allmrec.items_ranker import AllmrecItems
 from rectune.rankers.allmrec.language_model import ComputeType
 from rectune.rankers.allmrec.likelihoods import answer_logs, answer_losses
 from rectune.rankers.allmrec.llm_training import Objective
@@ -26,6 +28,7 @@ from rectune.rankers.allmrec.soft_inputs import ItemSpace, SoftInputs
 from rectune.rankers.allmrec.soft_ranker import Sizes, SoftModule
 from rectune.rankers.allmrec.spaces import TextSpace
 from rectune.rankers.allmrec.train_cases import TrainCase, TrainCases
+from rectune.rankers.allmrec.wishes import TrainWishes
 from rectune.rankers.allmrec.writing_ranker import WritingRanker
 from rectune.rankers.base import ScoredItem, Scores, unknown_ids
 from rectune.rankers.domain_data import DomainData
@@ -40,8 +43,7 @@ class TitleLoss(AnswerLoss):
         writer, inputs: of prompts.
         cases: other candidates are drawn from their catalogue, those that the user does not like.
         shown: candidates of a prompt.
-        wishes: by item, what somebody may ask for who wants it.
-        wish_share: of the cases, that ask for something.
+        wishes: what the cases ask for in words.
         seed: of what is drawn.
     """
 
@@ -49,8 +51,7 @@ class TitleLoss(AnswerLoss):
     inputs: SoftInputs
     cases: TrainCases
     shown: int
-    wishes: dict[str, Sequence[str]]
-    wish_share: float
+    wishes: TrainWishes
     seed: int
 
     def length(self, case: TrainCase) -> int:
@@ -70,8 +71,7 @@ class TitleLoss(AnswerLoss):
             others = self.cases.negatives(case, self.shown - 1, rng)
             shown = [*others, case.target]
             order = rng.permutation(len(shown)).tolist()
-            asked, wishes = rng.random() < self.wish_share, self.wishes.get(case.target, ())
-            wish = str(rng.choice(np.array(wishes))) if asked and wishes else ""
+            wish = self.wishes.wish(case, rng)
             prompts.append(self.writer.choose(case.history, [shown[at] for at in order], wish))
         answers = [self.writer.answer(case.target) for case in cases]
         return answer_losses(self.inputs.model, self.inputs(prompts), answers)
@@ -99,13 +99,18 @@ class AllmRec(WritingRanker):
         normalised: whether a title scores the mean over its tokens in place of their sum.
         by: what stands for an item: `joint`, as in the paper: its joint vector where it is warm, that of its
             text where it is cold; or `text`: that of its text always. See `reading` to change it afterwards.
-        wish_share: share of the training cases that ask for one of the target's categories in words, so that
-            wishes are heeded (`score_wishes`).
+        wish_share: share of the training cases that ask in words for one of the target's categories, or by
+            one of its `queries`, so that wishes are heeded (`score_wishes`).
         locale: of the prompt, en or ko.
         seed: of all that is drawn; by default the data's.
+
+    Attributes:
+        queries: by item, in what words people look for it; set before fitting, for `wish_share`. None of test
+            users belong here.
     """
 
     name = "allmrec"
+    queries: Mapping[str, Sequence[str]] = MappingProxyType({})
 
     def __init__(
         self,
@@ -157,11 +162,19 @@ class AllmRec(WritingRanker):
 
     def objective(self, data: DomainData, cases: TrainCases) -> Objective:
         """See `SoftRanker.objective`."""
-        wishes: dict[str, Sequence[str]] = {item: data.items[item].categories for item in self.item_ids}
-        given = self.parameters
-        return TitleLoss(
-            self.writer, self.inputs, cases, given["shown"], wishes, given["wish_share"], self.seed
-        )
+        categories = {item: data.items[item].categories for item in self.item_ids}
+        wishes = TrainWishes(self.queries, categories, self.parameters["wish_share"], self.seed)
+        self._asked = wishes.counts(cases.train)
+        return TitleLoss(self.writer, self.inputs, cases, self.parameters["shown"], wishes, self.seed)
+
+    def fit_beside(self, items: AllmrecItems, data: DomainData) -> Self:
+        """See `SoftRanker.fit_beside`; the record counts the cases that asked for something."""
+        super().fit_beside(items, data)
+        if items.joint is not None:
+            self.record.wishes = self._asked
+            told = ", ".join(f"{count:,} by {kind}" for kind, count in self._asked.items())
+            say(f"  {self.name}: of {self.record.cases:,} cases some asked in words: {told}")
+        return self
 
     def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
         """See `CandidateScorer.score`; in nats, of a title or of a token of it (`normalised`).

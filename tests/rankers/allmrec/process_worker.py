@@ -17,6 +17,7 @@ def main(form: str, file: str) -> None:
     from rectune.rankers.allmrec.llm_training import LlmTrainer, LlmTrainingOptions
     from rectune.rankers.allmrec.llmsrec import SRecLoss, SRecModule
     from rectune.rankers.allmrec.ranker import TitleLoss
+    from rectune.rankers.allmrec.wishes import TrainWishes
     from rectune.rankers.allmrec.soft_inputs import SoftInputs
     from rectune.rankers.allmrec.soft_ranker import Sizes
     from tests.rankers.allmrec.soft_world import ITEM_DIM, USER_DIM, cases, soft_parts, tiny_model
@@ -26,7 +27,7 @@ def main(form: str, file: str) -> None:
     join_group()
     writer, inputs = soft_parts()
     if form == "allmrec":
-        module, loss = inputs.projections, TitleLoss(writer, inputs, given, 4, {}, 0.0, 0)
+        module, loss = inputs.projections, TitleLoss(writer, inputs, given, 4, TrainWishes({}, {}, 0.0, 0), 0)
     else:
         sizes = Sizes(USER_DIM, ITEM_DIM, model.width, model.state_width)
         module = SRecModule(inputs.projections, sizes, model.norm, 0)

@@ -12,13 +12,14 @@ from rectune.core.errors import RectuneError, UserError
 from rectune.models.training.loss_spike_guard import LossSpikeGuard
 from rectune.rankers.allmrec.llm_training import LlmTrainer, LlmTrainingOptions
 from rectune.rankers.allmrec.ranker import TitleLoss
+from rectune.rankers.allmrec.wishes import TrainWishes
 from tests.rankers.allmrec.soft_world import cases, soft_parts, tiny_model
 
 
 def trainer(count: int = 24, **options) -> LlmTrainer:
     writer, inputs = soft_parts()
     given = cases(count)
-    loss = TitleLoss(writer, inputs, given, 4, {}, 0.0, 0)
+    loss = TitleLoss(writer, inputs, given, 4, TrainWishes({}, {}, 0.0, 0), 0)
     how = LlmTrainingOptions(**({"epochs": 3, "learning_rate": 1e-2, "save_seconds": 0.0} | options))
     return LlmTrainer(tiny_model(), inputs.projections, given, loss, how)
 
