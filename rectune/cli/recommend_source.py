@@ -121,9 +121,11 @@ def recommender_of(source: CatalogueSource, config: RetrievalConfig) -> tuple[Re
     data = source.finished("data")
     fitted = source.fitted(data)
     beside = None if source.model else rerank_of(fitted, model, lambda: source.finished("rerank"))
-    words = RANKERS_OWN if source.model == RANKERS_OWN else model
-    answers = from_folder(data, source.domain, ranker, words, config, source.runs, fitted, beside)
-    return Recommender.of(replace(answers, ranker_writes=source.model in ("", RANKERS_OWN))), said
+    own = source.model == RANKERS_OWN
+    answers = from_folder(
+        data, source.domain, ranker, RANKERS_OWN if own else model, config, source.runs, fitted, beside
+    )
+    return Recommender.of(replace(answers, ranker_writes=own or not source.model)), said
 
 
 def checked_model(reference: str, runs: Path) -> str:

@@ -17,9 +17,9 @@ def main(form: str, file: str) -> None:
     from rectune.rankers.allmrec.llm_training import LlmTrainer, LlmTrainingOptions
     from rectune.rankers.allmrec.llmsrec import SRecLoss, SRecModule
     from rectune.rankers.allmrec.ranker import TitleLoss
-    from rectune.rankers.allmrec.wishes import TrainWishes
     from rectune.rankers.allmrec.soft_inputs import SoftInputs
     from rectune.rankers.allmrec.soft_ranker import Sizes
+    from rectune.rankers.allmrec.wishes import TrainWishes
     from tests.rankers.allmrec.soft_world import ITEM_DIM, USER_DIM, cases, soft_parts, tiny_model
 
     torch.set_num_threads(1)
