@@ -31,6 +31,7 @@ allmrec_history | data | bench.allmrec_llm --history 3 --runs $OUT/allmrec_llm
 allmrec_sizes | data | bench.allmrec_llm --train-users 1/8,1/4,1/2,all --runs $OUT/allmrec_llm
 allmrec_few | data | bench.allmrec_llm --train-users 64,256 --runs $OUT/allmrec_llm
 allmrec_cross | data | bench.allmrec_llm --fitted anime,books --cross --runs $OUT/allmrec_llm
+allmrec_reasons | data | bench.allmrec_reasons --runs $OUT/allmrec_reasons
 text_length | | bench.text_length
 picks | data | bench.picks
 rectools | data | bench.rectools_rival

@@ -56,7 +56,7 @@ class RankerReasons:
         tries = min(attempts, 1) if not self.config.sampling.temperature else attempts
 
         def by_ranker(some: Sequence[ExplanationRequest], tell: OnReason | None) -> list[Explanation]:
-            return write_explanations(some, self.known, tries, self._write, on_reason=tell)
+            return write_explanations(some, self.known, tries, self.write, on_reason=tell)
 
         found = dict[int, Explanation]()
         for places, explain in ((own, by_ranker), (rest, others)):
@@ -65,7 +65,8 @@ class RankerReasons:
                 found |= zip(places, some, strict=True)
         return [found[at] for at in range(len(wanted))]
 
-    def _write(self, wanted: Sequence[ExplanationRequest], attempt: int, on_answer: OnAnswer) -> None:
+    def write(self, wanted: Sequence[ExplanationRequest], attempt: int, on_answer: OnAnswer) -> None:
+        """One attempt of the rankers, unchecked; of requests for which one writes."""
         for at, one in enumerate(wanted):
             writer = self.writer_of(one)
             assert writer is not None  # `explained` asks for no other

@@ -50,7 +50,7 @@ class WritingRanker(SoftRanker):
             raise UserError(f"the item is not in the catalogue: {item_id!r}")
         if not self.writes:
             raise UserError(f"{self.name} has no vectors: nobody liked two items", hint="give more likes")
-        locale: Locale = self.parameters["locale"]
+        locale, wish = self.parameters["locale"], wish.strip()
         liked = [one_line(self._titles[item]) for item in history if item in self._titles]
         opening = rationale_opening(liked, wish, locale, 0) if liked or wish else ""
         asked = ReasonRequest(tuple(history), item_id, wish, facts, opening, locale)
