@@ -32,6 +32,7 @@ allmrec_sizes | data | bench.allmrec_llm --train-users 1/8,1/4,1/2,all --runs $O
 allmrec_few | data | bench.allmrec_llm --train-users 64,256 --runs $OUT/allmrec_llm
 allmrec_cross | data | bench.allmrec_llm --fitted anime,books --cross --runs $OUT/allmrec_llm
 allmrec_reasons | data | bench.allmrec_reasons --runs $OUT/allmrec_reasons
+allmrec_wishes | | bench.allmrec_wishes
 text_length | | bench.text_length
 picks | data | bench.picks
 rectools | data | bench.rectools_rival
