@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -105,7 +105,7 @@ def fit_all(data: DomainData, place: Path, options: SystemOptions) -> Fitted:
 
     sasrec = plain(SasRec, **epochs)
     items = fitted(place / "allmrec_items", AllmrecItems, lambda: AllmrecItems().fit_beside(sasrec, data))
-    how = {"model": options.model, "cases": options.cases, "epochs": options.epochs}
+    how: dict[str, Any] = {"model": options.model, "cases": options.cases, "epochs": options.epochs}
     language = place / "-".join(map(str, how.values())).replace("/", "_")
 
     def soft(name: str) -> SoftRanker | TallRec:

@@ -108,7 +108,7 @@ class AllmrecConfig(Section):
     """Share of the training cases of `allmrec` and `allmrec_list` that ask for one of the target's categories
     in words, so that wishes are heeded."""
     normalised: bool = False
-    """Whether `allmrec` and `allmrec_list` score a title by the mean over its tokens, in place of their sum."""
+    """Whether `allmrec` and `allmrec_list` score a title by the mean over its tokens, not by their sum."""
     negatives: PositiveInt = 16
     """Items that are drawn for a step of `llmsrec`, beside the targets of its cases."""
     distillation: Weight = 1.0
