@@ -227,7 +227,8 @@ def main() -> None:
     """The command line."""
     given = _arguments()
     torch.set_num_threads(given.threads)
-    bench, wanted = Bench(given), cells(given.forms, given.sizes, given.seeds, given.by)
+    wanted = cells(given.forms, given.sizes, given.seeds, given.by, given.rows, given.systems)
+    bench = Bench(given)
     stopped = False
     try:
         for cell in [] if given.known else wanted:
