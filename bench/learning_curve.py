@@ -146,7 +146,9 @@ class Bench:
         rows = made(self._world(cell), cell.form, TRAINED, tokens, cell.seed, *kinds)
         trained = self.learner.train(rows, cell.seed, kept, self.clock)
         done.write_text(json.dumps(asdict(trained)))
-        print(f"{cell.name}: {trained}", file=sys.stderr, flush=True)
+        print(
+            f"{cell.name}: {trained} {self.by_heart.picked() if kinds else ''}", file=sys.stderr, flush=True
+        )
 
     def _missing(self, cell: Cell, folder: Path) -> Iterator[tuple[str, str, Ids, list[str]]]:
         """Domain, key, prompt and items of what is not in the file: priors, then users, domains in turn."""

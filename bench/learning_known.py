@@ -9,7 +9,6 @@ the highest mean counts as known, the one with the lowest as unknown.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice
@@ -19,7 +18,7 @@ from typing import Literal
 import numpy as np
 
 from bench.learning_model import Learner
-from bench.learning_rows import Ids, Pick, Source, World
+from bench.learning_rows import Pick, Source, World
 from rectune.prompts.title_list import next_line
 from rectune.rankers.domain_data import DomainData
 
@@ -40,7 +39,7 @@ class ByHeart:
 
     def __init__(self, world: World, learner: Learner, file: Path) -> None:
         self._world, self._learner, self._file = world, learner, file
-        self._prompts: dict[str, Ids] = {}
+        self._taken: list[tuple[float, float]] = []
         self._scores: dict[tuple[str, str], float] = {}
         for line in file.read_text().splitlines() if file.exists() else ():
             if line.endswith("]"):  # the last one may have been cut short
@@ -65,24 +64,24 @@ class ByHeart:
         return [self._scores[domain, item] for item in items]
 
     def pick(self, kind: Known) -> Pick:
-        """What leaves only the known or the unknown rows of a stream."""
+        """What leaves only the known or the unknown rows of a stream, and begins to count them anew."""
+        self._taken = []
         return partial(self._picked, kind)
 
+    def picked(self) -> str:
+        """What the rows have in common that were left since then, in words; empty where none were picked."""
+        if not self._taken:
+            return ""
+        known, liked = np.mean(self._taken, axis=0)
+        return f"second halves {known:.2f} nats a token, log(1 + likes) {liked:.2f}"
+
     def _picked(self, kind: Known, domain: str, sources: Iterator[Source]) -> Iterator[Source]:
-        taken = list[tuple[float, float]]()
         while block := list(islice(sources, _BLOCK)):
             known = self._of_rows(domain, block)
             liked = [liking(self._world.domains[domain], one.taught) for one in block]
             for at in one_of_each_group(known, liked, kind):
-                taken.append((known[at], liked[at]))
+                self._taken.append((known[at], liked[at]))
                 yield block[at]
-            known_by, liked_by = np.mean(taken, axis=0) if taken else (np.nan, np.nan)
-            print(
-                f"{domain}, {kind}, first {len(taken)} rows: second halves {known_by:.2f} nats a token, "
-                f"log(1 + likes) {liked_by:.2f}",
-                file=sys.stderr,
-                flush=True,
-            )
 
     def _of_rows(self, domain: str, block: Sequence[Source]) -> list[float]:
         """The mean over the titles that a row teaches; NaN where it can be told of none."""
