@@ -86,12 +86,18 @@ def decisions(shown: Sequence[Shown], verdicts: Sequence[Verdict]) -> list[Decis
     found = []
     for one, verdict in zip(shown, verdicts, strict=True):
         answers = tuple(one.task.hashes[at] for at in one.order)
-        better = {"a": answers, "b": answers[::-1], "tie": ("", "")}[verdict]
-        kind: Literal["tag", "tie"] = "tie" if verdict == "tie" else "tag"
-        systems = tuple(one.task.systems[at] for at in one.order)
+        best, worst = {"a": answers, "b": answers[::-1], "tie": ("", "")}[verdict]
         found.append(
             Decision(
-                kind, one.task.key, answers, *better, f"order {one.first + 1}", 0.0, 0.0, systems=systems
+                kind="tie" if verdict == "tie" else "tag",
+                prompt=one.task.key,
+                answers=answers,
+                best=best,
+                worst=worst,
+                annotator=f"order {one.first + 1}",
+                time=0.0,
+                seconds=0.0,
+                systems=tuple(one.task.systems[at] for at in one.order),
             )
         )
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from bench.learning_known import KNOWN
-from bench.learning_rows import SYSTEMS
+from bench.learning_rows import SYSTEMS, System
 
 BY_LIST = ("list", "mixture")  # forms whose models continue a list; the others close an answer
 
@@ -24,7 +24,7 @@ class Cell:
     seed: int
     by: str
     rows: str = "all"
-    system: str = "own"
+    system: System = "own"
 
     @property
     def training(self) -> str:
@@ -44,15 +44,15 @@ def cells(
     seeds: Sequence[int],
     by: str = "",
     rows: Sequence[str] = ("all",),
-    systems: Sequence[str] = ("own",),
+    systems: Sequence[System] = ("own",),
 ) -> list[Cell]:
     """What is measured, in its order: the base model as lists, then sizes and seeds of each form.
 
     `by` asks all models alike; without it each is asked as it was trained.
     """
     found = [
-        Cell(form, size, seed, by or ("list" if form in BY_LIST else "closing"), *kind)
-        for seed, size, form, *kind in product(seeds, sizes, forms, rows, systems)
+        Cell(form, size, seed, by or ("list" if form in BY_LIST else "closing"), kind, system)
+        for seed, size, form, kind, system in product(seeds, sizes, forms, rows, systems)
     ]
     asked = dict.fromkeys([("list", systems[0]), *((cell.by, cell.system) for cell in found)])
     return [*(Cell("base", 0, 0, by, system=system) for by, system in asked), *found]

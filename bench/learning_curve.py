@@ -127,7 +127,7 @@ class Bench:
         )
 
     def _written(self, cell: Cell) -> Path:
-        return self.folder / cell.training / f"written-{cell.by}.jsonl"
+        return Path(self.folder, cell.training, f"written-{cell.by}.jsonl")
 
     def _world(self, cell: Cell) -> World:
         return replace(self.world, system=cell.system)
