@@ -49,7 +49,8 @@ def test_a_fair_reader_finds_the_better_model_and_one_who_takes_the_first_finds_
     shown = shuffled(made, 7)
     fair = summary(made, shown, prefers("dpo", shown))
     assert "3 won, 1 tied, 1 of them with one and the same answer, 0 lost" in fair[0]
-    assert "p = 0.250" in fair[1] and fair[2].split(": ")[1].startswith("0.000")
+    assert "prompts: 0.875" in fair[1] and "p = 0.250" in fair[1]
+    assert fair[2].split(": ")[1].startswith("0.000")
     first = summary(made, shown, ["a"] * 6)
     assert "0 won, 4 tied" in first[0] and "p = 1.000" in first[1]
     assert [line.split(": ")[1][:5] for line in first[2:]] == ["1.000", "1.000"]
