@@ -145,7 +145,7 @@ def check_lines(comparison: PairwiseComparison, catalogue: Catalogue) -> list[st
     lines = []
     for at, system in enumerate(comparison.systems):
         found = [checked(t.answers[at], t.prompt, catalogue, titles) for t in comparison.tasks]
-        why = ", ".join(f"{fault or 'passes'} {n}" for fault, n in Counter(found).most_common())
+        why = ", ".join(f"{reason or 'passes'} {n}" for reason, n in Counter(found).most_common())
         lines.append(f"{system}: pass {share_in_words(share_of(found.count(''), len(found)))}; {why}")
     return lines
 
