@@ -23,7 +23,7 @@ from rectune.rankers.allmrec.language_model import ComputeType
 from rectune.rankers.allmrec.likelihoods import answer_logs, answer_losses
 from rectune.rankers.allmrec.llm_training import Objective
 from rectune.rankers.allmrec.projections import Projections
-from rectune.rankers.allmrec.prompt import PromptWriter
+from rectune.rankers.allmrec.prompt import PromptWriter, SoftPrompt
 from rectune.rankers.allmrec.soft_inputs import ItemSpace, SoftInputs
 from rectune.rankers.allmrec.soft_ranker import Sizes, SoftModule
 from rectune.rankers.allmrec.spaces import TextSpace
@@ -162,10 +162,15 @@ class AllmRec(WritingRanker):
 
     def objective(self, data: DomainData, cases: TrainCases) -> Objective:
         """See `SoftRanker.objective`."""
+        wishes = self.train_wishes(data, cases)
+        return TitleLoss(self.writer, self.inputs, cases, self.parameters["shown"], wishes, self.seed)
+
+    def train_wishes(self, data: DomainData, cases: TrainCases) -> TrainWishes:
+        """What the cases ask for; `fit_beside` records how many do."""
         categories = {item: data.items[item].categories for item in self.item_ids}
         wishes = TrainWishes(self.queries, categories, self.parameters["wish_share"], self.seed)
         self._asked = wishes.counts(cases.train)
-        return TitleLoss(self.writer, self.inputs, cases, self.parameters["shown"], wishes, self.seed)
+        return wishes
 
     def fit_beside(self, items: AllmrecItems, data: DomainData) -> Self:
         """See `SoftRanker.fit_beside`; the record counts the cases that asked for something."""
@@ -255,7 +260,11 @@ class AllmRec(WritingRanker):
         """
         if not candidates:
             return []
-        shown = sorted(candidates, key=lambda item: content_id(self.seed, list(history), item))
-        asked = self.writer.choose(history, shown, wish)
+        asked = self.asked(history, candidates, wish)
         (prompt,) = self.inputs([asked if vectors else asked.without_vectors()])
         return answer_logs(self.language_model, prompt, [self.writer.answer(item) for item in candidates])
+
+    def asked(self, history: Sequence[str], candidates: Sequence[str], wish: str) -> SoftPrompt:
+        """The prompt behind which titles are scored; see `title_logs`."""
+        shown = sorted(candidates, key=lambda item: content_id(self.seed, list(history), item))
+        return self.writer.choose(history, shown, wish)

@@ -51,6 +51,10 @@ class TrainWishes:
         texts = self._known(kind)[case.target]
         return texts[int(rng.integers(len(texts)))]
 
+    def fits(self, item_id: str, wish: str) -> bool:
+        """Whether somebody who asks for this may be given the item."""
+        return any(wish in self._known(kind).get(item_id, ()) for kind in KINDS)
+
     def counts(self, cases: Iterable[TrainCase]) -> dict[str, int]:
         """How many cases ask, by kind."""
         found = Counter(map(self.kind, cases))

@@ -62,7 +62,7 @@ def scripted(text: str, end: bool = False) -> tuple[FrozenLanguageModel, torch.T
 def test_user_history_and_item_have_their_vectors_and_the_opening_stands_last(locale):
     own = PromptWriter(tiny_model(), {"a": "Moon", "b": "Bread", "c": "Rocket"}, "movies", locale)
     prompt = own.explain(["a", "unknown", "b"], "c", facts="Rocket (space)", opening="Because you")
-    assert prompt.items == ("a", "b", "c") and prompt.history == ("a", "unknown", "b")
+    assert prompt.items == ("a", "b", "c") and prompt.histories == (("a", "unknown", "b"),)
     assert prompt.ids[0] == USER and prompt.ids.count(USER) == 1
     places = [at for at, token in enumerate(prompt.ids) if token == ITEM]
     for place, title in zip(places, ("Moon", "Bread", "Rocket"), strict=True):
@@ -75,7 +75,7 @@ def test_user_history_and_item_have_their_vectors_and_the_opening_stands_last(lo
 def test_with_a_wish_no_title_of_the_history_is_shown_but_the_vector_of_the_user_is_theirs():
     own = PromptWriter(tiny_model(), {"a": "Moon", "b": "Bread"}, "movies")
     prompt = own.explain(["a"], "b", "baking")
-    assert prompt.items == ("b",) and prompt.history == ("a",) and "baking" in words(prompt.ids)
+    assert prompt.items == ("b",) and prompt.histories == (("a",),) and "baking" in words(prompt.ids)
     assert "Moon" not in words(prompt.ids)
 
 
