@@ -105,13 +105,9 @@ class AllmrecConfig(Section):
     """Candidates that the language model ranks in `allmrec` and `allmrec_list`; of more, these are the first
     ones of `allmrec_items`."""
     wish_share: Fraction = 0.2
-<<<<<<< HEAD
-    """Share of the training cases of `allmrec` that ask in words for one of the target's categories, or by a
-    query that the stage `queries` wrote to it for a train user, so that wishes are heeded."""
-=======
-    """Share of the training cases of `allmrec` and `allmrec_list` that ask for one of the target's categories
-    in words, so that wishes are heeded."""
->>>>>>> 9887c69a8c9f0abd002bf9db52533d874c9add52
+    """Share of the training cases of `allmrec` and `allmrec_list` that ask in words for one of the target's
+    categories, or by a query that the stage `queries` wrote to it for a train user, so that wishes are
+    heeded."""
     normalised: bool = False
     """Whether `allmrec` and `allmrec_list` score a title by the mean over its tokens, not by their sum."""
     negatives: PositiveInt = 16
