@@ -10,6 +10,7 @@ the wish, and how often do both wishes of a history find theirs? It is asked bef
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,7 @@ from rectune.rankers.allmrec.items_ranker import AllmrecItems
 from rectune.rankers.allmrec.ranker import AllmRec
 from rectune.rankers.domain_data import DomainData, TrainLikes
 from rectune.rankers.sequential.sasrec import SasRec
-from rectune.retrieval.embedding import register
+from rectune.retrieval.embedding import Vectors, register
 
 KINDS = ("ships", "bread")
 NAMES = (
@@ -34,14 +35,15 @@ _LIKES = 4  # of a user, half of each kind
 _SHOWN = 2  # candidates of each kind
 
 
-def _vectors(texts: list[str]) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+def _vectors(texts: Sequence[str]) -> Vectors:
     """The kinds that a text names, and a little that is its own; unit rows."""
     rows = []
     for text in texts:
         own = np.random.default_rng(list(text.encode())).normal(size=6) * 0.15
         rows.append([*(float(kind in text) for kind in KINDS), *own])
     found = np.array(rows, np.float32).reshape(len(texts), len(KINDS) + 6)
-    return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True))
+    unit: Vectors = found / np.linalg.norm(found, axis=1, keepdims=True)
+    return unit
 
 
 register(EMBEDDER, len(KINDS) + 6, _vectors)
