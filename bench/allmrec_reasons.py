@@ -49,9 +49,24 @@ def main() -> None:
         recommender = Recommender.from_run(
             str(RECIPE), "movies", ranker="allmrec", model="ranker", runs=given.runs
         )
-        asked = [_asked(recommender, user) for user in sorted(recommender.users)[: given.users]]
-        by_attempt = _written(recommender, asked)
-    _print(asked, by_attempt)
+        users = sorted(recommender.users)[: given.users]
+        _print_counts([_explained(recommender, user, at) for at, user in enumerate(users, 1)])
+
+
+def _explained(recommender: Recommender, user: str, number: int) -> list[CheckedReason]:
+    """[attempts] what the model wrote for a user, as often as a recommender asks; it is printed."""
+    one = _asked(recommender, user)
+    known = IndexedTitles(recommender.titles)
+    own = RankerReasons(
+        lambda one: recommender.rank_by.reason_writer(one.history, one.query), known, recommender.retrieval
+    )
+    print(f"\n{number}. {one.item.title} ({', '.join(one.item.categories)})")
+    found = list[CheckedReason]()
+    for attempt in range(recommender.retrieval.attempts):
+        found += checked_reasons([one], known, own.write, attempt)
+        print(f"   model: {found[-1].text or '(nothing)'}\n          -> {found[-1].fault or 'passes'}")
+    print(f"   template: {plain_sentence(one)}", flush=True)
+    return found
 
 
 def _asked(recommender: Recommender, user: str) -> ExplanationRequest:
@@ -62,31 +77,15 @@ def _asked(recommender: Recommender, user: str) -> ExplanationRequest:
     return ExplanationRequest(recommender.items[first.item_id], liked, "", "en", history=history)
 
 
-def _written(recommender: Recommender, asked: list[ExplanationRequest]) -> list[list[CheckedReason]]:
-    """[attempts][requests] what the model wrote, as often as a recommender asks."""
-    known = IndexedTitles(recommender.titles)
-    own = RankerReasons(
-        lambda one: recommender.rank_by.reason_writer(one.history, one.query), known, recommender.retrieval
-    )
-    tries = recommender.retrieval.attempts
-    return [checked_reasons(asked, known, own.write, attempt) for attempt in range(tries)]
-
-
-def _print(asked: list[ExplanationRequest], by_attempt: list[list[CheckedReason]]) -> None:
-    for at, one in enumerate(asked):
-        print(f"\n{at + 1}. {one.item.title} ({', '.join(one.item.categories)})")
-        for written in by_attempt:
-            print(
-                f"   model: {written[at].text or '(nothing)'}\n          -> {written[at].fault or 'passes'}"
-            )
-        print(f"   template: {plain_sentence(one)}")
-    first = Counter(one.fault or "passes" for one in by_attempt[0])
-    passed = sum(any(not written[at].fault for written in by_attempt) for at in range(len(asked)))
-    low, high = wilson(passed, len(asked))
-    print(f"\nfirst attempt, of {len(asked)}:", ", ".join(f"{n} {fault}" for fault, n in first.most_common()))
+def _print_counts(written: list[list[CheckedReason]]) -> None:
+    first = Counter(some[0].fault or "passes" for some in written)
+    passed = sum(any(not one.fault for one in some) for some in written)
+    low, high = wilson(passed, len(written))
+    told = ", ".join(f"{count} {fault}" for fault, count in first.most_common())
+    print(f"\nfirst attempt, of {len(written)}: {told}")
     print(
-        f"a reason of the model goes out, of {len(asked)}: {passed} ({low:.0%} to {high:.0%}), "
-        f"with {len(by_attempt)} attempts"
+        f"a reason of the model goes out, of {len(written)}: {passed} ({low:.0%} to {high:.0%}), "
+        f"with {len(written[0])} attempts"
     )
 
 

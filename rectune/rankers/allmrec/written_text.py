@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +58,11 @@ def write_text(
         eos_token_id=ends, pad_token_id=ends[0], **_drawn(sampling),
     )  # fmt: skip
     enough = _Enough(model.tokenizer, list(last), sentences)
-    with torch.random.fork_rng([model.device] if model.device.type == "cuda" else []):
+    devices = [model.device] if model.device.type == "cuda" else []
+    with torch.random.fork_rng(devices), warnings.catch_warnings():
         torch.manual_seed(seed)
+        # The penalty is for what was written alone, as with every other model.
+        warnings.filterwarnings("ignore", "Passing `repetition_penalty`")
         ids = model.model.generate(
             inputs_embeds=prompt[None],
             attention_mask=torch.ones(1, len(prompt), dtype=torch.long, device=prompt.device),
