@@ -126,7 +126,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("fit", "retrieval"),
         inputs=("data", "queries"),
         outside=external_inputs.embedder,
-        version=3,
+        version=4,
         modules=("lancedb", "sentence_transformers"),
     ),
     Stage(
@@ -136,6 +136,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("fit", "allmrec", "retrieval"),
         inputs=("data", "fit"),
         outside=external_inputs.embedder,
+        version=2,
         modules=("torch", "sentence_transformers"),
     ),
     Stage(
@@ -175,6 +176,7 @@ STAGES: tuple[Stage, ...] = (
         inputs=("data", "fit", "allmrec_items"),
         outside=external_inputs.language_model,
         process_group=lambda recipe: process_group_of(recipe.allmrec),
+        version=2,
         modules=("torch", "transformers", "sentence_transformers"),
         conditional_inputs=_language_model,
     ),

@@ -92,14 +92,16 @@ class JointItems:
         return self.recommender.user_states(histories)
 
     def of_items(self, data: DomainData) -> Self | None:
-        """The same for another catalogue: known items as before, new ones by their text alone.
+        """The same for another catalogue: known items as before, new ones by their text alone. Every item of
+        another domain is new, whatever its id is.
 
         For what a history holds of new items, the recommender is given their decoded vectors. None where the
         texts are those of another embedder.
         """
         if data.embedder != self.recommender.embedder:
             return None
-        items, place = list(data.items), self.recommender.place
+        items = list(data.items)
+        place = self.recommender.place if data.domain == self.recommender.domain else {}
         before = np.array([place.get(item, -1) for item in items], np.int64)
         known, new = np.flatnonzero(before >= 0), np.flatnonzero(before < 0)
         read = np.zeros((len(items), self.space.dim), np.float32)
@@ -111,7 +113,7 @@ class JointItems:
         there = known[self._rows[before[known]] >= 0]
         own = self.recommender.fitted_network.item_vectors().detach().numpy()
         vectors[there] = own[self._rows[before[there]]]
-        recommender = self.recommender.with_vectors(items, torch.from_numpy(vectors))
+        recommender = self.recommender.with_vectors(data.domain, items, torch.from_numpy(vectors))
         return type(self)(recommender, self.space, read, cold, self.text)
 
     @cached_property
