@@ -21,7 +21,7 @@ from rectune.rankers.allmrec.joint_space import JointSpace
 from rectune.rankers.allmrec.training import JointOptions, JointRecord, JointTrainer, new_space
 from rectune.rankers.base import ranker_class, unknown_ids
 from rectune.rankers.domain_data import DomainData
-from rectune.rankers.item_text import TextOptions, texts_of
+from rectune.rankers.item_text import ItemTexts, TextOptions, texts_of
 from rectune.rankers.saved import SavedRanker, load_saved, save_ranker
 from rectune.rankers.sequential.network import SequenceNetwork
 from rectune.rankers.sequential.ranker import SequentialRanker
@@ -248,12 +248,17 @@ def train_joint_items(
 def cut_texts(data: DomainData, item_ids: Sequence[str], options: TextOptions) -> Mapping[str, str]:
     """The texts of items by id; how many were cut is said."""
     found = texts_of([data.items[item] for item in item_ids], options, data.embedder)
-    if found.cut:
-        say(
-            f"  {data.domain}: the texts of {len(found.cut):,} of {len(item_ids):,} items are longer than "
-            f"{options.max_tokens} tokens, and cut"
-        )
+    say_cut(data, found, options)
     return found.texts
+
+
+def say_cut(data: DomainData, texts: ItemTexts, options: TextOptions) -> None:
+    """Say how many texts were cut, where any was."""
+    if texts.cut:
+        say(
+            f"  {data.domain}: the texts of {len(texts.cut):,} of {len(texts.texts):,} items were cut to "
+            f"{options.max_tokens} tokens"
+        )
 
 
 def read_texts(space: JointSpace, vectors: Floats) -> Floats:
