@@ -18,8 +18,8 @@ class TextLengths(Record):
     summarised: Count
     """Texts that a teacher's summary stands for."""
     unsupported: Count
-    """Summaries that are not read, since they say what the text does not, or repeat themselves, or it cannot
-    be told; these texts are among those that were cut."""
+    """Summaries that are not read, since they say what the text does not, or nothing, or repeat themselves,
+    or it cannot be told; these texts are among those that were cut."""
     failed: Count
     """Requests for a summary that failed; these texts are among those that were cut."""
 

@@ -15,7 +15,7 @@ from rectune.core.text.plain import locale_of
 from rectune.core.text.support import support
 from rectune.core.types import Item
 from rectune.filters.rules.repetition import NgramRepetition
-from rectune.filters.title_masking import segments
+from rectune.filters.title_masking import mask, segments
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.inference.teachers import AskTeachers, Written
 from rectune.prompts.teacher_prompts import summary_messages
@@ -27,9 +27,9 @@ FAILED: Final = "failed"
 _CONFIG = FilterConfig()  # the limits are the filter's
 _REPETITION = NgramRepetition(_CONFIG)
 _SHOWN = 8000  # characters of a text that the teacher reads: about 2,000 tokens of English
-_SHARE = 0.6  # of the budget that the teacher is asked to use, since it counts badly
+_SHARE = 0.6  # of the budget that the teacher is asked to use
 _FEWEST = 8  # words that it is asked for
-_TOKENS_A_WORD = 2.5  # that it may write
+_TOKENS_A_WORD = 4  # that it may write, since it counts badly
 
 
 @dataclass(frozen=True)
@@ -83,29 +83,43 @@ def with_summaries(
     """The texts with those summaries in place of cut ones that nothing speaks against.
 
     What is read is the title, where it takes no more than half of the budget and the summary does not begin
-    with it, and the summary, within the budget.
+    with it, and then the summary, within the budget.
     """
     length, budget = token_budget(data.embedder, options.max_tokens)
     found = dict(texts.texts)
     for one in summaries:
         if not one.fault:
-            title = data.items[one.item_id].title
-            lead = "" if 2 * length(title) > budget or one.text.startswith(title) else title
-            short = replace(data.items[one.item_id], title=lead, description=one.text, facts=())
+            item = data.items[one.item_id]
+            lead = _lead(item, options, data.embedder)
+            lead = "" if one.text.startswith(lead) else lead
+            short = replace(item, title=lead, description=one.text, facts=())
             found[one.item_id] = cut_text(short, "title+description", budget, length)
     kept = {one.item_id for one in summaries if not one.fault}
     return ItemTexts(found, tuple(item for item in texts.cut if item not in kept))
 
 
-def fault_of(summary: str, source: str) -> str:
-    """Why a summary is not read: a content word of it stands nowhere in the text that it is of, or it cannot
-    be told; or it repeats itself. "" where it is read.
+def fault_of(summary: str, source: str, lead: str = "") -> str:
+    """Why a summary is not read; "" where it is.
+
+    It is not where it repeats itself, where a content word of it stands nowhere in the text that it is of, or
+    where it says hardly anything.
+
+    Args:
+        summary: without an unfinished sentence.
+        source: the text.
+        lead: the title, if it stands at the beginning of the text and will stand before the summary: saying
+            it again says nothing.
     """
+    if not summary:
+        return "have no whole sentence"
     if _REPETITION.share(segments(summary)) >= _CONFIG.rules.ngram_repetition.share:
         return "repeat themselves"
     if locale_of(summary + source) == "ko" and not is_installed("kiwipiepy"):
         return "cannot be checked without kiwipiepy"
-    return "" if support(summary, source).share == 0 else "say what stands nowhere"
+    found = support(mask(summary, [lead] if lead else []), source.removeprefix(lead), [lead])
+    if found.unsupported:
+        return "say what stands nowhere"
+    return "" if found.share == 0 else "say nothing of the item"
 
 
 def _request(item: Item, options: TextOptions, embedder: str) -> GenerationRequest:
@@ -113,7 +127,7 @@ def _request(item: Item, options: TextOptions, embedder: str) -> GenerationReque
     length, budget = token_budget(embedder, options.max_tokens)
     whole = item_text(item, options.text)
     words = max(_FEWEST, int(_SHARE * budget * word_count(whole) / length(whole)))
-    sampling = SamplingConfig(max_tokens=round(_TOKENS_A_WORD * words), temperature=0.0, repeat_penalty=1.05)
+    sampling = SamplingConfig(max_tokens=_TOKENS_A_WORD * words, temperature=0.0, repeat_penalty=1.05)
     messages = summary_messages(item, source, words, locale_of(source))
     return GenerationRequest(item.item_id, messages, sampling, seed=0, facts=source)
 
@@ -123,12 +137,18 @@ def _shown(item: Item, options: TextOptions) -> str:
     return " ".join(cut_text(item, options.text, _SHOWN, len).split())
 
 
+def _lead(item: Item, options: TextOptions, embedder: str) -> str:
+    """The title, on one line, where it takes no more than half of the budget; else nothing."""
+    length, budget = token_budget(embedder, options.max_tokens)
+    return " ".join(item.title.split()) if 2 * length(item.title) <= budget else ""
+
+
 def _judged(data: DomainData, item_id: str, options: TextOptions, written: Written) -> Summary:
     answer, source = written
     if answer.finish == "error":
         return Summary(data.domain, item_id, "", FAILED, source.model)
-    text = _finished(answer)
-    fault = fault_of(text, _shown(data.items[item_id], options)) if text else "are empty"
+    text, item = _finished(answer), data.items[item_id]
+    fault = fault_of(text, _shown(item, options), _lead(item, options, data.embedder))
     return Summary(data.domain, item_id, text, fault, source.model)
 
 

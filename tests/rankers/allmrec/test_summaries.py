@@ -80,11 +80,13 @@ def test_a_summary_in_the_words_of_the_text_stands_in_its_place():
         "A clockmaker finds letters and murders the mayor.",
         "A clockmaker finds 93 letters, which he chronicles.",
         "The clock of the harbour. The clock of the harbour. The clock of the harbour. The clock of it.",
+        "The Harbour Clock.",
+        "The Harbour Clock, a drama of 93.",
         "...",
         "",
     ],
 )
-def test_one_that_says_what_stands_nowhere_or_repeats_itself_is_not_read(text: str):
+def test_one_that_says_what_stands_nowhere_or_nothing_or_repeats_itself_is_not_read(text: str):
     assert read(Teacher(text)) == (CUT, counts(cut=1, unsupported=1))
 
 
