@@ -79,7 +79,8 @@ def test_stage_1_is_trained_without_the_users_that_fit_chose_on(
 def test_texts_that_are_too_long_are_cut_or_summarised_and_counted(inputs: dict[str, Path]):
     def ask(requests, config, generation_cache: Path, label: str):
         by = Provenance("teacher", "", "{}", 0, "test")
-        answers = [" ".join(one.facts.split()[: 2 if one.facts.endswith("1") else 1]) for one in requests]
+        words = [one.facts.split() for one in requests]
+        answers = [f"{one[1]} {one[0]}" if one[2].endswith("1") else one[0] for one in words]
         return {
             one.id: (GenerationResult(one.id, text, "stop", 9, 9), by)
             for one, text in zip(requests, answers, strict=True)
@@ -94,7 +95,7 @@ def test_texts_that_are_too_long_are_cut_or_summarised_and_counted(inputs: dict[
     expected = TextLengths(cut=ITEMS - ends, summarised=ends, unsupported=ITEMS - ends, failed=0)
     assert short.domains["movies"].texts == expected and short.made == 1
     rows = read_rows(place / "summaries.parquet", Summary)
-    assert len(rows) == ITEMS and {one.text for one in rows if not one.fault} == {"block 1"}
+    assert len(rows) == ITEMS and {one.text for one in rows if not one.fault} == {"1 block"}
 
 
 def test_a_loss_of_stage_1_can_be_switched_off(inputs: dict[str, Path], items: AllmrecItemsFigures):
