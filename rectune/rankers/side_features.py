@@ -42,7 +42,8 @@ def attribute_names(stated: Mapping[str, object]) -> list[str]:
 
 
 def _grouped(value: object) -> str:
-    text = str(value)
+    whole = isinstance(value, float) and value.is_integer()  # a column with gaps has floats
+    text = str(int(value) if whole else value)  # type: ignore[call-overload]
     if not text.isdecimal():
         return text
     ten = int(text) // 10 * 10
