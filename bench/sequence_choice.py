@@ -178,7 +178,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name, each in weights.items()
     }
     pairs = [(pair, one) for pair in given.pairs.split(",") for one in pair.split("+")]
-    for table in tables(found, [(beside, "chosen"), *((name, "ease") for name in also), *pairs]):
+    served = [(beside, "chosen"), ("chosen", "ease"), (beside, "ease")]
+    for table in tables(found, [*served, *((name, "ease") for name in also), *pairs]):
         print(table.to_markdown(), end="\n\n", flush=True)
 
 
