@@ -125,7 +125,11 @@ class CatalogueAnswers:
         if self.ranker is None:
             assert self.generative is not None  # the constructor refuses neither
             items = list(self.items.values())
-            return answers_by_model(self.generative, items, read, options, within, events)
+            answers = answers_by_model(self.generative, items, read, options, within, events)
+            return [
+                replace(answer, unknown_attributes=one.unknown_attributes)
+                for answer, one in zip(answers, read, strict=True)
+            ]
         if options.per:
             checked_property(self.items.values(), options.per)
         asked = self._with_drafts(read, [one.ranked_for(options.excluded) for one in read])
