@@ -71,7 +71,7 @@ def recommend_users(
             path, some = parts / f"{start:09d}.parquet", rows[start : start + PART]
             if not path.is_file():
                 found = recommender.recommend_all(requests[start : start + PART], options)
-                say_unknown(found)
+                say_unknown(answer.unknown_attributes for answer in found)
                 fresh = path.with_suffix(".fresh")
                 _named(items_frame(found), some, start).write_parquet(fresh)
                 fresh.replace(path)

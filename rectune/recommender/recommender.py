@@ -290,7 +290,7 @@ class Recommender(CatalogueAnswers):
             k, exclude, where or {}, within, explained_items(explain, k), explore, at_most, per
         )
         answers = self.recommend_all(self.user_requests(rows), options)
-        say_unknown(answers)
+        say_unknown(answer.unknown_attributes for answer in answers)
         found = items_frame(answers)
         if not any(row.get("user") is not None for row in rows):
             return found

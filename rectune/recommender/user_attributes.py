@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rectune.core.errors import UserError
 from rectune.core.progress import say
@@ -17,9 +17,6 @@ from rectune.readers.columns import INTERACTION_NAMES, find_columns
 from rectune.readers.drops import Drops, left_out_lines
 from rectune.readers.file_format import FileFormat
 from rectune.recommender.tables import as_file
-
-if TYPE_CHECKING:
-    from rectune.recommender.results import Recommendations
 
 
 def checked_attributes(stated: Any) -> dict[str, object]:
@@ -96,9 +93,9 @@ def read_attributes(
     return stated
 
 
-def say_unknown(answers: Iterable[Recommendations]) -> None:
-    """Say what was stated in many requests and is not known to what ranks, and how often."""
-    counts = Counter(one for answer in answers for one in answer.unknown_attributes)
+def say_unknown(unknown: Iterable[Collection[str]]) -> None:
+    """Say what was stated in many requests and is not known to what ranks (`unknown`, of each), how often."""
+    counts = Counter(one for some in unknown for one in some)
     if counts:
         told = ", ".join(f"{one} ({count:,})" for one, count in counts.most_common(5))
         more = f", and {len(counts) - 5:,} others" if len(counts) > 5 else ""
