@@ -18,7 +18,7 @@ STAGES := data base queries fit allmrec_items rationales filter sft allmrec_llm 
 	bench-eval bench-scoring bench-filter bench-served bench-train bench-gpu bench-rankers bench-morphemes \
 	bench-hybrid-knn bench-support bench-lightfm bench-serve bench-picks bench-kill bench-persona \
 	bench-chat bench-chat-speed bench-sequence-growth bench-rectools bench-sequences \
-	bench-allmrec bench-allmrec-llm bench-cold-start bench-learning-curve screenshots $(STAGES)
+	bench-allmrec bench-allmrec-llm bench-cold-start bench-learning-curve bench-blind screenshots $(STAGES)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -129,6 +129,9 @@ bench-eval: setup-tests  ## scoring 20 candidates after one shared prompt agains
 
 bench-learning-curve: setup-tests  ## training rows of which form, and how many, rank better; DATA=path ARGS=--quick
 	@$(BIN)/python -m bench.learning_curve --data $(DATA) $(ARGS)
+
+bench-blind: setup-tests  ## two models' answers judged blindly in both orders; ARGS="--out FOLDER"
+	@$(BIN)/python -m bench.blind --stages runs/by-recipe/$(notdir $(basename $(RECIPE))) $(ARGS)
 
 bench-scoring: setup-tests  ## what a model should score titles by; ARGS="--data path/to/data"
 	@$(BIN)/python -m bench.scoring_study $(ARGS)

@@ -1,8 +1,9 @@
 """`python -m bench.allmrec_llm --data path/to/data [--quick]`: A-LLMRec's stage 2, and the paper's baselines.
 
 The stage data on MovieLens with 300 test users, whom nothing is fitted on. SASRec and stage 1 are fitted on
-all likes of train users; what a language model takes part in is trained on `--cases` of them: A-LLMRec,
-MLP-LLM (SASRec's item vectors in place of the joint space), TALLRec (an adapter, yes or no). Then the next
+all likes of train users; what a language model takes part in (`--soft`) is trained on `--cases` of them:
+A-LLMRec, the same with lists for prompts (`allmrec_list`), LLM-SRec (`llmsrec`), MLP-LLM (SASRec's item
+vectors in place of the joint space), TALLRec (an adapter, yes or no). Then the next
 item of `--users` test users is ranked among 19 others that are drawn alike (or, with `--protocol popularity`,
 by their likes), also by: the language model alone (the same prompt without vectors, untrained), popularity,
 EASE, ALS, embeddings, both of these, SASRec with and without texts, and stage 1 alone. A-LLMRec is measured
@@ -27,7 +28,7 @@ import torch
 
 from bench.allmrec import KeptVectors
 from bench.allmrec_data import DATASETS, PROTOCOLS, WorldOptions, foreign, world
-from bench.allmrec_systems import SystemOptions, fit_all, foreign_systems, systems_of
+from bench.allmrec_systems import SOFT, SystemOptions, fit_all, foreign_systems, systems_of
 from bench.allmrec_tables import PUBLISHED, differences_table, hits_table, measured, missing_rows
 from rectune.retrieval.embedding import dimension, register
 
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     given.runs.mkdir(parents=True, exist_ok=True)
     register(_EMBEDDER, dimension(), KeptVectors(given.runs / "allmrec-vectors.npz"), english=True)
-    how = SystemOptions(given.model, given.cases, given.epochs, given.sasrec_epochs, given.llmsrec)
+    how = SystemOptions(given.model, given.cases, given.epochs, given.sasrec_epochs, given.soft)
     for train_users in given.train_users.split(","):
         options = WorldOptions(
             given.data, given.runs, given.test, given.users, train_users, given.history, given.protocol,
@@ -87,7 +88,9 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--protocol", choices=PROTOCOLS, default="uniform")
     parser.add_argument("--sasrec-epochs", type=int, default=60)
     parser.add_argument("--cross", action="store_true", help="rank the other datasets too")
-    parser.add_argument("--llmsrec", action="store_true", help="that ranker as well")
+    parser.add_argument(
+        "--soft", nargs="*", choices=SOFT, default=SystemOptions().soft, help="rankers with a language model"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="a try: 16 cases, 5 users, 2 epochs of SASRec")
     parser.add_argument("--runs", type=Path, default=Path("runs"))

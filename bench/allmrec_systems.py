@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from bench.allmrec_data import Ask
 from rectune.rankers.allmrec.items_ranker import AllmrecItems
+from rectune.rankers.allmrec.list_ranker import AllmRecList
 from rectune.rankers.allmrec.llmsrec import LlmSRec
 from rectune.rankers.allmrec.mlp_llm import MlpLlm
 from rectune.rankers.allmrec.ranker import AllmRec
@@ -30,10 +31,12 @@ from rectune.rankers.saved import is_saved
 from rectune.rankers.sequential.sasrec import SasRec, SasRecText
 
 ALONE = "language model alone"
+SOFT: Mapping[str, type[SoftRanker] | type[TallRec]] = {
+    kind.name: kind for kind in (AllmRec, AllmRecList, MlpLlm, TallRec, LlmSRec)
+}
 _TOTALS: Mapping[str, Callable[[Sequence[float]], float]] = {"sum": np.sum, "mean": np.mean}
 
 R = TypeVar("R", bound=Ranker)
-S = TypeVar("S", bound=SoftRanker)
 Scores = Mapping[str, Sequence[float]]
 
 
@@ -58,14 +61,14 @@ class SystemOptions:
         model: the language model.
         cases, epochs: of each training of it.
         sasrec_epochs: at most, of the recommenders.
-        llmsrec: whether that ranker is measured too.
+        soft: names of the rankers that a language model takes part in, of `SOFT`.
     """
 
     model: str = "embedded"
     cases: int = 1000
     epochs: int = 1
     sasrec_epochs: int = 60
-    llmsrec: bool = False
+    soft: Sequence[str] = ("allmrec", "mlp_llm", "tallrec")
 
 
 @dataclass(frozen=True)
@@ -79,10 +82,7 @@ class Fitted:
     sasrec: SasRec
     sasrec_text: SasRecText
     items: AllmrecItems
-    allmrec: AllmRec
-    mlp_llm: MlpLlm
-    tallrec: TallRec
-    llmsrec: LlmSRec | None
+    soft: Mapping[str, SoftRanker | TallRec]
 
 
 def fitted(folder: Path, kind: type[R], fit: Callable[[], R]) -> R:
@@ -105,30 +105,25 @@ def fit_all(data: DomainData, place: Path, options: SystemOptions) -> Fitted:
 
     sasrec = plain(SasRec, **epochs)
     items = fitted(place / "allmrec_items", AllmrecItems, lambda: AllmrecItems().fit_beside(sasrec, data))
-    how = {"model": options.model, "cases": options.cases, "epochs": options.epochs}
+    how: dict[str, Any] = {"model": options.model, "cases": options.cases, "epochs": options.epochs}
     language = place / "-".join(map(str, how.values())).replace("/", "_")
 
-    def soft(kind: type[S]) -> S:
-        def fit() -> S:
-            ranker = kind(**how)  # type: ignore[arg-type]
-            ranker.checkpoint = language / f"{kind.name}.training"
-            ranker.fit_beside(items, data)
+    def soft(name: str) -> SoftRanker | TallRec:
+        def fit() -> SoftRanker | TallRec:
+            ranker = SOFT[name](**how)
+            ranker.checkpoint = language / f"{name}.training"
+            if isinstance(ranker, TallRec):
+                ranker.fit(data)
+            else:
+                ranker.fit_beside(items, data)
             _say(ranker)
             return ranker
 
-        return fitted(language / kind.name, kind, fit)
-
-    def yes_no() -> TallRec:
-        ranker = TallRec(**how)  # type: ignore[arg-type]
-        ranker.checkpoint = language / "tallrec.training"
-        ranker.fit(data)
-        _say(ranker)
-        return ranker
+        return fitted(language / name, SOFT[name], fit)
 
     return Fitted(
         plain(Popularity), plain(Ease), plain(Als), plain(EmbeddingBest), sasrec,
-        plain(SasRecText, **epochs), items, soft(AllmRec), soft(MlpLlm),
-        fitted(language / "tallrec", TallRec, yes_no), soft(LlmSRec) if options.llmsrec else None,
+        plain(SasRecText, **epochs), items, {name: soft(name) for name in options.soft},
     )  # fmt: skip
 
 
@@ -148,9 +143,7 @@ def systems_of(found: Fitted) -> list[System]:
         *(_scored(ranker.name, ranker) for ranker in rivals),
         _scored("allmrec_items", found.items),
         _scored("allmrec_items, text", by_text),
-        *_read(found.allmrec, found.tallrec, found.llmsrec),
-        _titled("allmrec", found.allmrec),
-        _titled("mlp_llm", found.mlp_llm),
+        *_read(found.soft),
     ]
 
 
@@ -158,25 +151,32 @@ def foreign_systems(found: Fitted, data: DomainData) -> list[System]:
     """Those of them that can rank a catalogue that they were not fitted on, by its texts."""
     embedding = EmbeddingBest().fit(data)
     items, sasrec_text = found.items.of_items(data), found.sasrec_text.of_items(data)
-    allmrec = found.allmrec.of_items(data)
-    llmsrec = found.llmsrec.of_items(data) if found.llmsrec else None
     rivals: list[tuple[str, CandidateScorer]] = [(embedding.name, embedding)]
     if sasrec_text is not None:
         rivals.append((sasrec_text.name, sasrec_text))
     if items is not None:
         rivals.append(("allmrec_items, text", items))
-    read = _read(allmrec, found.tallrec.of_items(data), llmsrec) if allmrec is not None else []
+    readers = {name: ranker.of_items(data) for name, ranker in found.soft.items()}
+    read = _read({name: ranker for name, ranker in readers.items() if ranker is not None}, joint=False)
     return [*(_scored(name, ranker) for name, ranker in rivals), *read]
 
 
-def _read(allmrec: AllmRec, tallrec: TallRec, llmsrec: LlmSRec | None) -> list[System]:
-    """What reads titles, and may be given new items."""
-    found = [
-        _titled(ALONE, allmrec, vectors=False),
-        _scored("tallrec", tallrec),
-        _titled("allmrec, text", allmrec.reading("text")),
-    ]
-    return [*found, _scored("llmsrec", llmsrec)] if llmsrec else found
+def _read(soft: Mapping[str, SoftRanker | TallRec], joint: bool = True) -> list[System]:
+    """What a language model takes part in; without `joint` by the texts of items alone, where there is a
+    choice.
+    """
+    found = []
+    for name, ranker in soft.items():
+        if not isinstance(ranker, AllmRec):
+            found.append(_scored(name, ranker))
+            continue
+        if joint:
+            found.append(_titled(name, ranker))
+        if not isinstance(ranker, MlpLlm):
+            found.append(_titled(f"{name}, text", ranker.reading("text")))
+            alone = f"{ALONE}, list" if isinstance(ranker, AllmRecList) else ALONE
+            found.append(_titled(alone, ranker, vectors=False))
+    return found
 
 
 def _scored(name: str, ranker: CandidateScorer) -> System:

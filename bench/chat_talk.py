@@ -200,7 +200,8 @@ def _count(
         bare = _QUOTED.sub('"x"', sentence.text)
         if _GARBLED.search(bare) or _BROKEN.hits(bare) or not sentence.text.strip():
             talk.garbled.append(where)
-        if result.by == "model" and _strays(sentence.text, result.turn.item_ids, said, answerer):
+        found = (*result.turn.item_ids, *sentence.items)  # a sentence of the rules may be about what was seen
+        if result.by == "model" and _strays(sentence.text, found, said, answerer):
             talk.strayed.append(where)
         talk.crossed += [where for one in _SECRET.findall(sentence.text) if one != user.secret]
     if number >= PLANT_AT and not talk.withdrawn:

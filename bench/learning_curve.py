@@ -7,7 +7,12 @@ titles drawn once a domain) and popular ones (in proportion to the likes of trai
 and in books, which is in no training (uniform others only). It is scored by continuing a list of at most 10
 titles, or by the closing line behind the ordinary prompt, as it was trained; less a share of the score
 without titles. Beside `ease` where the domain was trained on, beside `hybrid` in books; both weights are
-chosen on four fifths of the users for the last fifth.
+chosen on four fifths of the users for the last fifth. `--written` lets it write the next title itself, too,
+and counts those that the domain lacks.
+
+`--rows known unknown` trains on rows whose titles the untuned model knows by heart, and on rows whose it does
+not (`bench.learning_known`); `--systems own thinking` takes our system messages, or one for all domains that
+asks for steps with reasons. What differs in one of these alone is then compared user by user.
 
 Adapters are trained in float32 by plain AdamW in this process; the model is loaded once. Everything is kept
 below `--runs`: run again, it goes on where it stopped, and with more `--users` it scores the new ones.
@@ -22,17 +27,21 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from bench.learning_cells import Cell, cells, compared
+from bench.learning_known import KNOWN, ByHeart
 from bench.learning_model import Clock, Learner, Stopped, Trained
-from bench.learning_rows import FORMS, Ids, list_tokens, made
-from bench.learning_tables import Group, Scored, table
-from bench.learning_users import TRAINED, Asked, asked_in, beside_of, data_folder, read_world
+from bench.learning_rows import FORMS, SYSTEMS, Ids, World, list_tokens, made
+from bench.learning_tables import Group, Scored, contrasts, table
+from bench.learning_users import LEFT_OUT, TRAINED, Asked, asked_in, beside_of, data_folder, read_world
+from bench.learning_written import LONGEST, read_written, written_table
 from rectune.core.settings import LoraSection
+from rectune.core.text.tables import Table
 from rectune.models.loading import load_tokenizer
 from rectune.models.prepare import make_checkpoint
 from rectune.models.reference import locate
@@ -40,44 +49,6 @@ from rectune.prompts.answers import CLOSINGS
 from rectune.prompts.title_list import next_line
 from rectune.rankers.eval_cases import passive_cases
 from rectune.rankers.likelihood import NEUTRAL
-
-BY_LIST = ("list", "mixture")  # forms whose models continue a list; the others close an answer
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A training, or none, and how its model is asked: `list` or `closing`."""
-
-    form: str
-    size: int
-    seed: int
-    by: str
-
-    @property
-    def training(self) -> str:
-        """The name of its folder."""
-        return f"{self.form}-{self.size}-{self.seed}" if self.form != "base" else "base"
-
-    @property
-    def name(self) -> str:
-        """As the table shows it."""
-        return f"base, {self.by}" if self.form == "base" else f"{self.training}, {self.by}"
-
-
-def cells(forms: Sequence[str], sizes: Sequence[int], seeds: Sequence[int], by: str = "") -> list[Cell]:
-    """What is measured, in its order: the base model as lists, then sizes and seeds of each form.
-
-    `by` asks all models alike; without it each is asked as it was trained.
-    """
-    found = [Cell("base", 0, 0, "list")]
-    for seed in seeds:
-        for size in sizes:
-            found += [
-                Cell(form, size, seed, by or ("list" if form in BY_LIST else "closing")) for form in forms
-            ]
-    if any(cell.by == "closing" for cell in found):
-        found.insert(1, Cell("base", 0, 0, "closing"))
-    return found
 
 
 class Bench:
@@ -87,16 +58,18 @@ class Bench:
         self.given, self.clock = given, Clock(given.seconds)
         data = data_folder(given)
         settings = f"{given.model.replace('/', '_')}-r{given.rank}-{given.rate:g}-{data.name}"
+        settings += f"-{given.locale}" if given.locale != "en" else ""
         place = given.runs / "learning-curve"
         self.folder, checkpoint = place / settings, place / f"{given.model.replace('/', '_')}-checkpoint"
         self.folder.mkdir(parents=True, exist_ok=True)
         if not checkpoint.exists():
             make_checkpoint(locate(given.model), checkpoint)
-        self.world = read_world(data, load_tokenizer(checkpoint))
+        self.world = replace(read_world(data, load_tokenizer(checkpoint)), locale=given.locale)
         lora = LoraSection(r=given.rank, lora_alpha=2 * given.rank, lora_dropout=0.0)
         self.learner = Learner(checkpoint, lora, given.rate)
         kept = place / f"rankers-{data.name}"
-        self.asked = {one: asked_in(self.world, data, one, given.users, kept) for one in self.world.domains}
+        self.asked = {one: asked_in(self.world, data, one, given.users, kept) for one in given.domains}
+        self.by_heart = ByHeart(self.world, self.learner, self.folder / "by-heart.jsonl")
 
     def measure(self, cell: Cell) -> None:
         """Train if need be, and score every user who is not scored yet.
@@ -125,6 +98,40 @@ class Bench:
             f"{cell.name}: scored, {tokens} tokens in {seconds:.0f} processor s", file=sys.stderr, flush=True
         )
 
+    def write(self, cell: Cell) -> None:
+        """Let the model write the next title of the first users of each domain, where it is not written yet.
+
+        Raises:
+            Stopped: the time is over.
+        """
+        file = self._written(cell)
+        known = read_written(file)
+        people = [
+            (domain, one) for domain, users in self.asked.items() for one in users[: self.given.written]
+        ]
+        wanted = [(domain, one) for domain, one in people if one.case.id not in known]
+        if not wanted:
+            return
+        self._ready(cell, file.parent)
+        since, own = time.process_time(), self._world(cell).tokenizer
+        with file.open("a") as stream:
+            stream.write("\n")
+            for domain, one in wanted:
+                text = self.learner.write(self._prompt(cell, domain, one), LONGEST, own)
+                print(json.dumps([one.case.id, text]), file=stream, flush=True)
+                self.clock.check()
+        print(
+            f"{cell.name}: wrote {len(wanted)} titles in {time.process_time() - since:.0f} processor s",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    def _written(self, cell: Cell) -> Path:
+        return Path(self.folder, cell.training, f"written-{cell.by}.jsonl")
+
+    def _world(self, cell: Cell) -> World:
+        return replace(self.world, system=cell.system)
+
     def _ready(self, cell: Cell, folder: Path) -> None:
         """The adapters of the cell are on the model."""
         if cell.form == "base":
@@ -135,10 +142,13 @@ class Bench:
             self.learner.load(kept)
             return
         tokens = list_tokens(self.world, TRAINED, cell.size, cell.seed)
-        rows = made(self.world, cell.form, TRAINED, tokens, cell.seed)
+        kinds = [self.by_heart.pick(kind) for kind in KNOWN if kind == cell.rows]
+        rows = made(self._world(cell), cell.form, TRAINED, tokens, cell.seed, *kinds)
         trained = self.learner.train(rows, cell.seed, kept, self.clock)
         done.write_text(json.dumps(asdict(trained)))
-        print(f"{cell.name}: {trained}", file=sys.stderr, flush=True)
+        print(
+            f"{cell.name}: {trained} {self.by_heart.picked() if kinds else ''}", file=sys.stderr, flush=True
+        )
 
     def _missing(self, cell: Cell, folder: Path) -> Iterator[tuple[str, str, Ids, list[str]]]:
         """Domain, key, prompt and items of what is not in the file: priors, then users, domains in turn."""
@@ -149,22 +159,23 @@ class Bench:
             for start in range(0, len(items), 64):
                 part = items[start : start + 64]
                 key = f"{domain} {part[0]} {part[-1]} {len(part)}"
-                yield domain, key, self._prompt(cell.by, domain, None), part
+                yield domain, key, self._prompt(cell, domain, None), part
         for turn in range(self.given.users):
             for domain, users in self.asked.items():
                 if turn < len(users) and users[turn].case.id not in known:
                     one = users[turn]
                     items = list(dict.fromkeys(item for some in one.shown.values() for item in some))
-                    yield domain, one.case.id, self._prompt(cell.by, domain, one), items
+                    yield domain, one.case.id, self._prompt(cell, domain, one), items
 
-    def _prompt(self, by: str, domain: str, one: Asked | None) -> Ids:
-        if by == "list":
-            titles = self.world.catalogue.titles(domain, one.case.history) if one else []
-            lines = [token for line in self.world.lines(titles) for token in line]
-            return [*self.world.list_prompt(domain), *lines, *self.world.ids("-")]
-        (some,) = passive_cases([(one or self.asked[domain][0]).case], self.world.catalogue, {domain: "en"})
-        asked = some.prompt.instruction if one else NEUTRAL["en"]
-        return self.world.encoder.prompts([some.prompt.system], [asked])[0] + self.world.ids(CLOSINGS["en"])
+    def _prompt(self, cell: Cell, domain: str, one: Asked | None) -> Ids:
+        world, locale = self._world(cell), self.world.locale
+        if cell.by == "list":
+            titles = world.catalogue.titles(domain, one.case.history) if one else []
+            lines = [token for line in world.lines(titles) for token in line]
+            return [*world.list_prompt(domain), *lines, *world.ids("-")]
+        (some,) = passive_cases([(one or self.asked[domain][0]).case], world.catalogue, {domain: locale})
+        asked = some.prompt.instruction if one else NEUTRAL[locale]
+        return world.prompt(some.prompt.system, asked) + world.ids(CLOSINGS[locale])
 
     def _ids(self, domain: str, item: str) -> Ids:
         return self.world.ids(next_line(self.world.catalogue.get(domain, item).title))
@@ -187,6 +198,16 @@ class Bench:
                 names = [one.case.id for one in able]
                 yield Group(f"{domain}, {kind} others", names, beside_of(domain), others, found)
 
+    def written(self, some: Sequence[Cell]) -> Iterator[Table]:
+        """What became of the titles written, by domain, for the users for whom every model wrote one."""
+        texts = {cell.name: read_written(self._written(cell)) for cell in some}
+        texts = {name: rows for name, rows in texts.items() if rows}
+        for domain, users in self.asked.items():
+            able = [one.case for one in users if all(one.case.id in rows for rows in texts.values())]
+            if able and texts:
+                items = self.world.catalogue.of(domain)
+                yield written_table(domain, items, able, texts, compared(some), self.world.locale)
+
     def _cost(self, cell: Cell) -> Trained | None:
         file = self.folder / cell.training / "training.json"
         return Trained(**json.loads(file.read_text())) if file.exists() else None
@@ -208,15 +229,21 @@ def main() -> None:
     """The command line."""
     given = _arguments()
     torch.set_num_threads(given.threads)
-    bench, wanted = Bench(given), cells(given.forms, given.sizes, given.seeds, given.by)
+    wanted = cells(given.forms, given.sizes, given.seeds, given.by, given.rows, given.systems)
+    bench = Bench(given)
     stopped = False
     try:
         for cell in [] if given.known else wanted:
             bench.measure(cell)
+            bench.write(cell)
     except Stopped:
         stopped = True
     for group in bench.groups(wanted):
         print(table(group).to_markdown(), flush=True)
+        if pairs := [pair for pair in compared(wanted) if set(pair) <= set(group.models)]:
+            print(contrasts(group, pairs).to_markdown(), flush=True)
+    for one in bench.written(wanted):
+        print(one.to_markdown(), flush=True)
     if stopped:
         print("the time is over: run it again to go on", file=sys.stderr)
         sys.exit(3)
@@ -231,6 +258,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--forms", nargs="*", choices=FORMS, default=list(FORMS))
     parser.add_argument("--sizes", nargs="+", type=int, default=[400, 100, 1600])
     parser.add_argument("--seeds", nargs="+", type=int, default=[7])
+    parser.add_argument("--rows", nargs="+", choices=("all", *KNOWN), default=["all"])
+    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=["own"])
+    parser.add_argument("--locale", choices=("en", "ko"), default="en", help="of the prompts")
+    parser.add_argument("--domains", nargs="+", choices=(*TRAINED, LEFT_OUT), default=[*TRAINED, LEFT_OUT])
+    parser.add_argument("--written", type=int, default=0, help="users of each domain who get a written title")
     parser.add_argument("--by", choices=("list", "closing"), default="", help="ask all models alike")
     parser.add_argument("--users", type=int, default=300, help="test users of each domain, at most 300")
     parser.add_argument("--rank", type=int, default=16, help="of the adapters")
@@ -243,6 +275,7 @@ def _arguments() -> argparse.Namespace:
     given = parser.parse_args()
     if given.quick:
         given.model, given.data, given.sizes, given.seeds, given.users = "tiny", None, [4], [7], 3
+        given.written = 2
     return given
 
 

@@ -143,9 +143,13 @@ class Learner:
         optimiser.step()
         return float(loss.detach())
 
-    @torch.no_grad()
     def score(self, prompt: Ids, titles: Sequence[Ids]) -> list[float]:
         """The mean log-probability of the tokens of each title behind a prompt, in nats per token."""
+        return [sum(logs) / len(logs) for logs in self.token_logs(prompt, titles)]
+
+    @torch.no_grad()
+    def token_logs(self, prompt: Ids, titles: Sequence[Ids]) -> list[list[float]]:
+        """The log-probability of every token of each title behind a prompt, in nats."""
         self.model.eval()
         own = [len(ids) - 1 for ids in titles]
         tokens = torch.tensor([*prompt, *(token for ids in titles for token in ids[:-1])])
@@ -160,12 +164,26 @@ class Learner:
         logs = torch.log_softmax(self._head(hidden[length - 1 :]), -1)
         starts = [1, *(1 + sum(own[: at + 1]) for at in range(len(own)))]
         self.model.train()
-        return [_mean(logs, ids, range(*ends)) for ids, ends in zip(titles, pairwise(starts), strict=True)]
+        return [_of(logs, ids, range(*ends)) for ids, ends in zip(titles, pairwise(starts), strict=True)]
+
+    @torch.no_grad()
+    def write(self, prompt: Ids, most: int, tokenizer: Any) -> str:
+        """What the model writes behind a prompt, greedily, up to the end of the line or `most` tokens."""
+        self.model.eval()
+        asked = torch.tensor([prompt])
+        found = self.model.generate(
+            input_ids=asked, attention_mask=torch.ones_like(asked), max_new_tokens=most, do_sample=False,
+            stop_strings=["\n"], tokenizer=tokenizer,
+        )  # fmt: skip
+        self.model.train()
+        text: str = tokenizer.decode(found[0, len(prompt) :], skip_special_tokens=True)
+        return text.split("\n")[0].strip()
 
 
-def _mean(logs: Tensor, ids: Ids, rows: range) -> float:
+def _of(logs: Tensor, ids: Ids, rows: range) -> list[float]:
     """Row 0 of `logs` is behind the prompt, `rows` are behind the title's tokens but the last."""
-    return float(logs[[0, *rows], ids].mean())
+    found: list[float] = logs[[0, *rows], ids].tolist()
+    return found
 
 
 def share(done: int, steps: int) -> float:

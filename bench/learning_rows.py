@@ -4,17 +4,22 @@ A row is a prompt, an answer, and which of the answer's tokens the loss is taken
 history as lines of titles; `title`, the ordinary prompt and the closing line; `title_first` and
 `reason_first`, the same with a reason made from what the catalogue says; `choice`, the target named behind a
 prompt that shows candidates; `mixture`, of `list` and `reason_first` in equal parts of tokens.
+
+The system message is ours, which names what counts in each domain, or (`thinking`) one for all domains that
+asks for reasons step by step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import zip_longest
+from typing import Literal
 
 from rectune.core.catalogue import Catalogue
 from rectune.core.rng import generator_of
-from rectune.core.types import Case, Form
+from rectune.core.types import Case, Form, Locale
 from rectune.datagen.rationales import templated
 from rectune.models.chat_tokenization import ChatEncoder, end_ids
 from rectune.prompts.answers import closing
@@ -25,6 +30,12 @@ from rectune.train.history_lists import windows
 
 FORMS = ("list", "title", "reason_first", "title_first", "choice", "mixture")
 GIVEN = 2  # the first titles of a list, without loss
+System = Literal["own", "thinking"]
+SYSTEMS: tuple[System, ...] = ("own", "thinking")
+THINKING: dict[Locale, str] = {
+    "en": "Think one step at a time, give the reason for each step, and be as truthful as you can.",
+    "ko": "한 단계씩 차례로 생각하고, 단계마다 까닭을 대며, 할 수 있는 한 사실대로 말하십시오.",
+}
 
 Ids = list[int]
 
@@ -38,14 +49,27 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Source:
+    """A row before it is made: the items that the loss is taken on, and what makes it."""
+
+    taught: Sequence[str]
+    row: Callable[[], Row]
+
+
+Pick = Callable[[str, Iterator[Source]], Iterator[Source]]  # of a domain, those that are trained on
+
+
+@dataclass(frozen=True)
 class World:
-    """The domains that rows are made of, their train cases, and the tokenizer."""
+    """The domains that rows are made of, their train cases, the tokenizer, and what prompts are worded in."""
 
     catalogue: Catalogue
     domains: dict[str, DomainData]
     cases: Sequence[Case]
     tokenizer: object
     encoder: ChatEncoder
+    locale: Locale = "en"
+    system: System = "own"
 
     def ids(self, text: str) -> Ids:
         """Plain text."""
@@ -53,8 +77,12 @@ class World:
 
     def list_prompt(self, domain: str) -> Ids:
         """What is read before the first title of a list."""
-        system, instruction = list_messages(domain, "en")
-        return self.encoder.prompts([system], [instruction])[0]
+        return self.prompt(*list_messages(domain, self.locale))
+
+    def prompt(self, own: str, instruction: str) -> Ids:
+        """What is read before an answer, behind our system message or that of `system`."""
+        message = THINKING[self.locale] if self.system == "thinking" else own
+        return self.encoder.prompts([message], [instruction])[0]
 
     def lines(self, titles: Sequence[str]) -> list[Ids]:
         """The tokens of each line of a list, its end included; titles are tokenised by themselves, as they
@@ -62,20 +90,30 @@ class World:
         return [self.ids("-") + self.ids(next_line(title)) + self.ids("\n") for title in titles]
 
 
-def made(world: World, form: str, domains: Sequence[str], tokens: int, seed: int) -> list[Row]:
+def made(
+    world: World, form: str, domains: Sequence[str], tokens: int, seed: int, pick: Pick | None = None
+) -> list[Row]:
     """Rows of one form, domains in turn, until they have so many tokens.
+
+    Args:
+        world: what they are made of.
+        form: one of `FORMS`.
+        domains: whose train users.
+        tokens: of all rows together, at least.
+        seed: of their order.
+        pick: what rows are left out; none unless given.
 
     Raises:
         ValueError: there are not enough of them.
     """
     if form == "mixture":
         half = tokens // 2
-        lists, reasons = (made(world, one, domains, half, seed) for one in ("list", "reason_first"))
+        lists, reasons = (made(world, one, domains, half, seed, pick) for one in ("list", "reason_first"))
         rows = [*lists, *reasons]
         order = generator_of("mixture", seed).permutation(len(rows))
         return [rows[at] for at in order]
     found, count = list[Row](), 0
-    for row in _in_turn([_rows(world, form, domain, seed) for domain in domains]):
+    for row in _in_turn([_rows(world, form, domain, seed, pick) for domain in domains]):
         if count >= tokens:
             return found
         found.append(row)
@@ -96,15 +134,21 @@ def _in_turn(streams: Sequence[Iterator[Row]]) -> Iterator[Row]:
         yield from (row for row in rows if row is not None)
 
 
-def _rows(world: World, form: str, domain: str, seed: int) -> Iterator[Row]:
+def _rows(world: World, form: str, domain: str, seed: int, pick: Pick | None = None) -> Iterator[Row]:
+    sources = _sources(world, form, domain, seed)
+    return (one.row() for one in (pick(domain, sources) if pick else sources))
+
+
+def _sources(world: World, form: str, domain: str, seed: int) -> Iterator[Source]:
     if form == "list":
         prompt = world.list_prompt(domain)
         for _, window in windows(world.domains[domain].likes, seed):
-            yield list_row(world, prompt, world.catalogue.titles(domain, window))
+            titles = world.catalogue.titles(domain, window)
+            yield Source(window[GIVEN:], partial(list_row, world, prompt, titles))
         return
     able = [case for case in world.cases if case.domain == case.history_domain == domain]
     for at in generator_of("cases", domain, seed).permutation(len(able)):
-        yield _answered(world, able[at], ANSWERS[form])
+        yield Source([able[at].target], partial(_answered, world, able[at], ANSWERS[form]))
 
 
 def list_row(world: World, prompt: Ids, titles: Sequence[str]) -> Row:
@@ -117,12 +161,12 @@ def list_row(world: World, prompt: Ids, titles: Sequence[str]) -> Row:
     return Row(tokens, trained)
 
 
-Answer = Callable[[Case, Catalogue], tuple[str, str, str]]  # system message, instruction, answer
+Answer = Callable[[Case, Catalogue, Locale], tuple[str, str, str]]  # system message, instruction, answer
 
 
 def _answered(world: World, case: Case, answer: Answer) -> Row:
-    system, instruction, text = answer(case, world.catalogue)
-    prompt = world.encoder.prompts([system], [instruction])[0]
+    system, instruction, text = answer(case, world.catalogue, world.locale)
+    prompt = world.prompt(system, instruction)
     response = world.ids(text) + end_ids(world.tokenizer)
     return Row(prompt + response, [False] * len(prompt) + [True] * len(response))
 
@@ -130,9 +174,9 @@ def _answered(world: World, case: Case, answer: Answer) -> Row:
 def _said(form: Form, text: Callable[[str, str], str]) -> Answer:
     """`text` makes the answer of the reason with its closing line, and of that line."""
 
-    def answer(case: Case, catalogue: Catalogue) -> tuple[str, str, str]:
-        prompt = render(case, catalogue, RenderOptions("passive", form, "en", listwise=10))
-        line = closing("en", catalogue.get(case.domain, case.target).title)
+    def answer(case: Case, catalogue: Catalogue, locale: Locale) -> tuple[str, str, str]:
+        prompt = render(case, catalogue, RenderOptions("passive", form, locale, listwise=10))
+        line = closing(locale, catalogue.get(case.domain, case.target).title)
         whole = "" if form == "listwise" else templated(prompt, catalogue).response
         return prompt.system, prompt.instruction, text(whole, line)
 

@@ -105,3 +105,19 @@ def table(group: Group) -> Table:
         rows.append([name, *cost, *figures(own), *shown])
     note = f"{len(group.users)} users; beside `{group.beside}`; less base: less the first row of a model"
     return Table(HEADS, rows, group.name, note)
+
+
+def contrasts(group: Group, pairs: Sequence[tuple[str, str]]) -> Table:
+    """A row a pair of models: the first less the second, user by user."""
+    bootstrap = UserBootstrap(group.users, 5000, 7)
+    rows = []
+    for one, other in pairs:
+        first, second = group.models[one], group.models[other]
+        gaps = [(alone(first), alone(second)), (fused(first, group.ranker), fused(second, group.ranker))]
+        told = []
+        for ours, theirs in gaps:
+            values = reciprocal_ranks(ours) - reciprocal_ranks(theirs)
+            told.append(with_ends(float(values.mean()), bootstrap.interval(values), signed=True))
+        rows.append([f"{one}, less {other}", *told])
+    heads = ("MRR of one less another", "alone", f"both beside `{group.beside}`")
+    return Table(heads, rows, group.name, f"{len(group.users)} users")

@@ -26,7 +26,9 @@ sequence_choice | data | bench.sequence_choice
 hybrid_knn | data | bench.hybrid_knn --runs $OUT/hybrid_knn
 allmrec | data | bench.allmrec --seeds 7,11 --runs $OUT/allmrec
 learning_curve | data | bench.learning_curve --forms list reason_first --sizes 400 1600 6400 --seeds 7 11 --runs $OUT/learning_curve
-allmrec_llm | data | bench.allmrec_llm --cases 5000 --epochs 3 --llmsrec --cross --runs $OUT/allmrec_llm
+learning_known | data | bench.learning_curve --forms list reason_first --sizes 400 --seeds 7 11 --rows all known unknown --written 300 --runs $OUT/learning_curve
+learning_system | data | bench.learning_curve --forms list reason_first --sizes 400 --seeds 7 11 --systems own thinking --written 300 --runs $OUT/learning_curve
+allmrec_llm | data | bench.allmrec_llm --cases 5000 --epochs 3 --soft allmrec allmrec_list mlp_llm tallrec llmsrec --cross --runs $OUT/allmrec_llm
 allmrec_popular | data | bench.allmrec_llm --protocol popularity --runs $OUT/allmrec_llm
 allmrec_history | data | bench.allmrec_llm --history 3 --runs $OUT/allmrec_llm
 allmrec_sizes | data | bench.allmrec_llm --train-users 1/8,1/4,1/2,all --runs $OUT/allmrec_llm
@@ -36,7 +38,7 @@ text_length | | bench.text_length
 picks | data | bench.picks
 rectools | data | bench.rectools_rival
 persona_rerank | | bench.persona_rerank --runs $OUT/persona_rerank
-chat | | bench.chat --out $OUT/chat.json
+chat | | bench.chat --runs $OUT/chat
 chat_speed | | bench.chat_speed
 kill | | bench.kill_serve
 serve | | bench.serve --json $OUT/serve.json

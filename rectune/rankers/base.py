@@ -256,6 +256,7 @@ RANKERS: dict[str, str] = {
     "llmsrec": "rectune.rankers.allmrec.llmsrec:LlmSRec",
     "mlp_llm": "rectune.rankers.allmrec.mlp_llm:MlpLlm",
     "allmrec": "rectune.rankers.allmrec.ranker:AllmRec",
+    "allmrec_list": "rectune.rankers.allmrec.list_ranker:AllmRecList",
     "likelihood": "rectune.rankers.likelihood:LikelihoodRanker",
     "chosen": "rectune.rankers.chosen:ChosenRanker",
 }

@@ -34,6 +34,8 @@ _POSSESSIVE = re.compile(r"['’]s\b")
 _QUOTED = re.compile(
     r"[\"“«「『《](?P<name>[^\"”»」』》\n]{2,300})[\"”»」』》]|\*{1,2}(?P<bold>[^*\n]{2,300})\*{1,2}"
 )
+# What a line of facts has before a colon, as a sentence does not: "(Crime): ", ", drama: ".
+_LABEL = re.compile(r"[,;(]\s*(?P<label>[^,;():]{2,60})\)?: ")
 _SENTENCE_END = re.compile(r"(?<=[.!?。…])\s+")
 # Before the title of what somebody should take up.
 _TAKE_UP = re.compile(
@@ -81,11 +83,16 @@ def fault(body: str, request: ExplanationRequest, grounding: KnownTitles) -> str
 
 
 def _copies(body: str, item: Item) -> bool:
-    """Whether the line of facts that the model was shown stands in its text as it was shown."""
+    """Whether the line of facts that the model was shown stands in its text as it was shown, or a category
+    as the label of something.
+    """
     categories = ["(" + ", ".join(item.categories[:2])] if len(item.categories) > 1 else []
     named = [fact for fact in item.stated if ": " in fact]
     folded = fold(body)
-    return any(fold(part) in folded for part in (*categories, *named))
+    labels = {fold(match["label"]) for match in _LABEL.finditer(folded)}
+    return bool(labels & set(map(fold, item.categories))) or any(
+        fold(part) in folded for part in (*categories, *named)
+    )
 
 
 def _wrong_names(body: str, request: ExplanationRequest, grounding: KnownTitles) -> str:

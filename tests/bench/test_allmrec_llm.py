@@ -104,10 +104,19 @@ def test_what_others_published_is_marked_so():
 
 @pytest.mark.slow
 def test_the_whole_program_on_the_samples_goes_on_where_it_stopped(tmp_path: Path, capsys):
-    given = ["--data", "samples", "--test", "30", "--quick", "--model", "tiny", "--cross", "--llmsrec"]
+    given = ["--data", "samples", "--test", "30", "--quick", "--model", "tiny", "--cross"]
+    given += ["--soft", "allmrec", "allmrec_list", "mlp_llm", "tallrec", "llmsrec"]
     main([*given, "--runs", str(tmp_path)])
     said = capsys.readouterr().out
-    for row in ("tallrec", "mlp_llm, sum", "allmrec, text, mean", "llmsrec", "als + embedding", "| CTRL"):
+    for row in (
+        "tallrec",
+        "mlp_llm, sum",
+        "allmrec, text, mean",
+        "allmrec_list, sum",
+        "llmsrec",
+        "als + embedding",
+        "| CTRL",
+    ):
         assert f"{row} |" in said or row in said
     assert "books, fitted on movielens" in said and "anime, fitted on movielens" in said
     main([*given, "--runs", str(tmp_path)])

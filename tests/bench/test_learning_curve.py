@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bench.learning_curve import cells
+from bench.learning_cells import cells, compared
+from bench.learning_known import one_of_each_group, second_half
 from bench.learning_model import batched, share
 from bench.learning_rows import Row
-from bench.learning_tables import Group, Scored, alone, fused, ranks_of, table
+from bench.learning_tables import Group, Scored, alone, contrasts, fused, ranks_of, table
+from bench.learning_written import outcome, written_table
+from rectune.core.types import Case, Item
+from rectune.prompts.title_index import TitleIndex
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,6 +54,66 @@ def test_a_model_that_knows_the_target_gets_all_weight_and_one_that_knows_nothin
     assert base[6] == "" and best[3].startswith("1.000") and ease[0] == "`ease`"
 
 
+def test_only_models_that_differ_in_rows_or_system_message_alone_are_compared():
+    found = cells(["list"], [4], [7], rows=["all", "known", "unknown"], systems=["own", "thinking"])
+    assert [cell.name for cell in found[:2]] == ["base, list", "base-thinking, list"]
+    pairs = {
+        tuple(name.removeprefix("list-4-7").removesuffix(", list") for name in one) for one in compared(found)
+    }
+    assert pairs == {
+        ("-known", "-unknown"), ("-known-thinking", "-unknown-thinking"), ("-thinking", ""),
+        ("-known-thinking", "-known"), ("-unknown-thinking", "-unknown"),
+    }  # fmt: skip
+    assert compared(cells(["list"], [4, 8], [7, 11])) == []
+
+
+def test_known_and_unknown_rows_are_liked_alike():
+    rng = np.random.default_rng(7)
+    liked = rng.permutation(64).astype(float)
+    known = liked + rng.normal(size=64) * 4  # what is liked more is known better
+    some, others = (one_of_each_group(known, liked, kind) for kind in ("known", "unknown"))
+    assert len(some) == len(others) == 16 and not set(some) & set(others)
+    assert known[some].mean() - known[others].mean() > 4
+    assert abs(liked[some].mean() - liked[others].mean()) < 2
+    assert one_of_each_group([float("nan"), 1, 2, 3, 4], [0, 1, 2, 3, 4], "known") == [4]
+
+
+def test_a_title_is_known_by_its_second_half():
+    assert second_half([-9, -9, -1, -3]) == -2 and second_half([-9, -9, -1]) == -1
+    assert np.isnan(second_half([-9]))
+
+
+def test_titles_written_are_counted_by_what_the_domain_has():
+    items = [Item("films", "f1", "Harbour Lights (1999)"), Item("films", "f2", "The Long Road (2001)")]
+    titles = TitleIndex(items)
+    written = {"Harbour Lights (1999)": "another item", "the long road": "of the history", "": "nothing"}
+    written |= {"Night of the Owls": "invented", "Harbor Lights (1999)": "another item"}
+    assert {text: outcome(text, titles, ["f2"], "en") for text in written} == written
+    case = {"split": "test", "domain": "films", "history_domain": "films", "history": ("f2",)}
+    users = [_case(user=name, id=name, **case) for name in ("kim", "lee")]
+    texts = {"one": {"kim": "Night of the Owls", "lee": ""}, "other": {"kim": "", "lee": ""}}
+    one, other, gap = written_table("films", items, users, texts, [("one", "other")], "en").rows
+    assert [cell[:5] for cell in one[1:]] == ["0.000", "0.000", "0.500", "0.500"] and other[4][:5] == "1.000"
+    assert [cell[:6] for cell in gap[3:]] == ["+0.500", "-0.500"]
+
+
+def _case(**given: object) -> Case:
+    plain = {field.name: "" for field in fields(Case)} | {"candidates": (), "cutoff": None}
+    return Case(**(plain | given))
+
+
+def test_two_models_are_compared_user_by_user():
+    rng, n = np.random.default_rng(7), 40
+    first = np.zeros((n, 5))
+    best = Scored(np.eye(5)[[0] * n], first)
+    worst = Scored(-np.eye(5)[[0] * n], first)
+    group = Group(
+        "films", [f"u{at}" for at in range(n)], "ease", rng.normal(size=(n, 5)), {"a": best, "b": worst}
+    )
+    ((name, alone_gap, _),) = contrasts(group, [("a", "b")]).rows
+    assert name == "a, less b" and alone_gap == "+0.800 [+0.800, +0.800]"
+
+
 @pytest.mark.slow
 def test_the_whole_program_on_the_samples(tmp_path: Path):
     command = [sys.executable, "-m", "bench.learning_curve", "--quick", "--runs", str(tmp_path)]
@@ -58,3 +123,15 @@ def test_the_whole_program_on_the_samples(tmp_path: Path):
     again = subprocess.run([*command, "--known"], capture_output=True, text=True, cwd=ROOT, check=False)
     tables = [run.stdout[run.stdout.index("### ") :] for run in (first, again)]  # behind warnings
     assert tables[0] == tables[1]
+
+
+@pytest.mark.slow
+def test_known_rows_and_another_system_message_on_the_samples(tmp_path: Path):
+    command = [sys.executable, "-m", "bench.learning_curve", "--quick", "--runs", str(tmp_path)]
+    command += ["--forms", "list", "choice", "--rows", "known", "unknown", "--systems", "own", "thinking"]
+    command += ["--domains", "books", "--locale", "ko"]
+    found = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert found.returncode == 0, found.stderr
+    assert "list-4-7-known, list, less list-4-7-unknown, list" in found.stdout
+    assert "choice-4-7-known-thinking, closing, less choice-4-7-known, closing" in found.stdout
+    assert "movies" not in found.stdout[found.stdout.index("### ") :]

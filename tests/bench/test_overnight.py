@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -18,16 +19,24 @@ def overnight(out: Path, *arguments: str, python: str = "false") -> subprocess.C
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
-def parts() -> list[tuple[str, str]]:
-    """Name and module of every part."""
+def parts() -> list[tuple[str, list[str]]]:
+    """Name of every part, and its module with the arguments."""
     table = SCRIPT.read_text("utf-8").split('PARTS="')[1].split('"')[0]
     rows = [[cell.strip() for cell in line.split("|")] for line in table.splitlines()]
-    return [(name, command.split()[0]) for name, _, command in rows]
+    return [(name, command.split()) for name, _, command in rows]
 
 
-@pytest.mark.parametrize(("name", "module"), parts())
-def test_every_part_is_a_program(name: str, module: str) -> None:
-    assert (ROOT / f"{module.replace('.', '/')}.py").is_file()
+def sources(module: str) -> str:
+    """The text of a program, and of what else of the benchmarks it imports."""
+    text = (ROOT / f"{module.replace('.', '/')}.py").read_text("utf-8")
+    others = re.findall(r"^from (bench\.\w+) import", text, re.MULTILINE)
+    return text + "".join((ROOT / f"{one.replace('.', '/')}.py").read_text("utf-8") for one in others)
+
+
+@pytest.mark.parametrize(("name", "command"), parts(), ids=[name for name, _ in parts()])
+def test_every_part_is_a_program_that_knows_its_options(name: str, command: list[str]) -> None:
+    text = sources(command[0])
+    assert [one for one in command if one.startswith("--") and f'"{one}"' not in text] == []
 
 
 def test_the_list_says_what_was_run(tmp_path: Path) -> None:

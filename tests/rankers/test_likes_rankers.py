@@ -117,7 +117,7 @@ def test_every_entry_of_the_grid_is_a_ranker_and_the_first_is_the_default(name: 
 
 def test_the_rankers_that_learn_from_likes_say_so():
     learn = {name for name in RANKERS if ranker_class(name).learns_from_likes}
-    networks = {*NETWORKS, "allmrec_items", "tallrec", "llmsrec", "mlp_llm", "allmrec"}
+    networks = {*NETWORKS, "allmrec_items", "tallrec", "llmsrec", "mlp_llm", "allmrec", "allmrec_list"}
     assert learn == {
         "popularity",
         "recent_popularity",

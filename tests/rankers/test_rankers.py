@@ -35,7 +35,7 @@ def likes(*pairs: tuple[int, int]) -> TrainLikes:
 MOVIES = DomainData("movies", items(), lambda: likes((0, 0), (0, 4), (1, 1), (1, 4), (2, 6), (2, 7)))
 
 
-NEED_A_MODEL = ("likelihood", "tallrec", "llmsrec", "mlp_llm", "allmrec")
+NEED_A_MODEL = ("likelihood", "tallrec", "llmsrec", "mlp_llm", "allmrec", "allmrec_list")
 SELF_SUFFICIENT = tuple(name for name in RANKERS if name not in NEED_A_MODEL)
 
 

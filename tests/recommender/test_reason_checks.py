@@ -34,6 +34,7 @@ def said(text: str, item: Item = PULP, query: str = "", locale: Locale = "en") -
     [
         "may like this crime drama of 1994, in which two gunmen meet a boxer.",
         "might enjoy Pulp Fiction: a boxer and two gunmen meet in the city's diners.",
+        "may enjoy this crime drama: two gunmen meet a boxer in the city.",
         "may enjoy Quentin Tarantino's crime drama after Alien and The Matrix.",
         "like science fiction. This is a drama about crime, with gunmen and boxers.",
     ],
@@ -54,6 +55,8 @@ def test_what_the_facts_say_goes_out_in_other_words_too(text: str):
         ("may like Heat more than this crime drama about gunmen.", "names another item"),
         ("may like it (Crime, Drama), with gunmen and a boxer.", "copies the prompt"),
         ("may like gunmen and boxers, director: Quentin Tarantino.", "copies the prompt"),
+        ("may like it (Crime): gunmen and boxers in a drama.", "copies the prompt"),
+        ("may like gunmen, drama: boxers.", "copies the prompt"),
         ("chose a crime drama with gunmen and a boxer.", "says of the person what stands nowhere"),
         ("may like gunmen. You have been moved by a boxer.", "says of the person what stands nowhere"),
         ("gunmen boxer diners city crime drama gunmen boxer diners crime city drama", "word salad"),

@@ -18,7 +18,7 @@ from rectune.core.settings.base import (
 from rectune.core.settings.training import check_endpoint
 from rectune.core.types import Locale
 
-AllmrecForm = Literal["llmsrec", "allmrec"]
+AllmrecForm = Literal["llmsrec", "allmrec", "allmrec_list"]
 
 
 class JointLossesSection(Section):
@@ -76,7 +76,8 @@ class AllmrecConfig(Section):
     """Stage 1."""
     forms: list[AllmrecForm] = Field(default=["llmsrec"], min_length=1)
     """Which rankers stage 2 trains: `llmsrec` reads a history once and each item once for all users,
-    `allmrec` reads the history and `num_candidates` candidates for every list, which takes far longer."""
+    `allmrec` reads the history and `num_candidates` candidates for every list, which takes far longer;
+    `allmrec_list` goes on with the history as a list, of which every title is trained on."""
     model: str = "base"
     """The frozen language model: `base` is that of the stage `base`, `sft` the same with the adapter of the
     stage `sft`; or any reference that `models.base` may be."""
@@ -93,18 +94,21 @@ class AllmrecConfig(Section):
     """Epochs at most."""
     learning_rate: PositiveFloat = 1e-3
     """Learning rate of AdamW, after a warm-up of 20 steps."""
-    per_device_train_batch_size: dict[AllmrecForm, PositiveInt] = Field(default={"llmsrec": 16, "allmrec": 4})
+    per_device_train_batch_size: dict[AllmrecForm, PositiveInt] = Field(
+        default={"llmsrec": 16, "allmrec": 4, "allmrec_list": 4}
+    )
     """Cases per process and step, by form. A step has this x processes x machines cases; for `llmsrec` they
     are each other's negatives, too."""
     early_stopping_patience: PositiveInt = 2
     """Epochs without a lower held-out loss after which training ends; the best weights are kept."""
     num_candidates: PositiveInt = 20
-    """Candidates in a prompt of `allmrec`; of more it ranks the first ones of `allmrec_items`."""
+    """Candidates that the language model ranks in `allmrec` and `allmrec_list`; of more, these are the first
+    ones of `allmrec_items`."""
     wish_share: Fraction = 0.2
-    """Share of the training cases of `allmrec` that ask for one of the target's categories in words, so that
-    wishes are heeded."""
+    """Share of the training cases of `allmrec` and `allmrec_list` that ask for one of the target's categories
+    in words, so that wishes are heeded."""
     normalised: bool = False
-    """Whether a title scores the mean over its tokens in `allmrec`, in place of their sum."""
+    """Whether `allmrec` and `allmrec_list` score a title by the mean over its tokens, not by their sum."""
     negatives: PositiveInt = 16
     """Items that are drawn for a step of `llmsrec`, beside the targets of its cases."""
     distillation: Weight = 1.0

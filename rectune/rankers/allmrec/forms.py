@@ -15,12 +15,17 @@ from rectune.models.distributed import process_count
 from rectune.models.training.loss_spike_guard import LossSpikeGuard
 from rectune.rankers.allmrec.items_ranker import AllmrecItems
 from rectune.rankers.allmrec.language_model import FrozenLanguageModel
+from rectune.rankers.allmrec.list_ranker import AllmRecList
 from rectune.rankers.allmrec.llmsrec import LlmSRec
 from rectune.rankers.allmrec.ranker import AllmRec
 from rectune.rankers.allmrec.soft_ranker import SoftRanker
 from rectune.rankers.fit_cache import FitCache, FittedData
 
-_FORMS: dict[AllmrecForm, type[SoftRanker]] = {"llmsrec": LlmSRec, "allmrec": AllmRec}
+_FORMS: dict[AllmrecForm, type[SoftRanker]] = {
+    "llmsrec": LlmSRec,
+    "allmrec": AllmRec,
+    "allmrec_list": AllmRecList,
+}
 
 
 @dataclass(frozen=True)
@@ -77,19 +82,19 @@ class SoftForms:
             "locale": given.locale,
             "seed": given.seed,
         }
-        own: dict[AllmrecForm, dict[str, Any]] = {
-            "llmsrec": {
+        if form == "llmsrec":
+            own = {
                 "negatives": given.negatives,
                 "distillation": given.distillation,
                 "spread": given.uniformity,
-            },
-            "allmrec": {
+            }
+        else:
+            own = {
                 "shown": given.num_candidates,
                 "normalised": given.normalised,
                 "wish_share": given.wish_share,
-            },
-        }
-        return shared | own[form]
+            }
+        return shared | own
 
     def _language_model(self) -> dict[str, str]:
         if self.settings.model not in ("base", "sft"):

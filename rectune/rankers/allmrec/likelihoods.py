@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Ids = Sequence[int]
 
+NOT_COUNTED = -100  # in place of a label: no loss is taken there
 _AT_ONCE = 512  # tokens of answers that are read together
 
 
@@ -150,10 +151,37 @@ def answer_losses(
         inputs_embeds=batch.inputs, attention_mask=batch.mask, position_ids=batch.positions, use_cache=False,
         logits_to_keep=longest,
     ).logits  # fmt: skip
-    labels = torch.full((len(rows), longest), -100, device=logits.device)
+    labels = torch.full((len(rows), longest), NOT_COUNTED, device=logits.device)
     for row, ids in enumerate(answers):
         labels[row, longest - len(ids) :] = torch.tensor(ids)
+    return _summed(logits, labels)
+
+
+def label_losses(
+    model: FrozenLanguageModel, rows: Sequence[Tensor], labels: Sequence[Tensor]
+) -> tuple[Tensor, int]:
+    """The sum of -log p over all labels of rows, and how many there are.
+
+    Args:
+        model: reads.
+        rows: [n, width] input embeddings of each; gradients reach them.
+        labels: [n] the id that stands at each place and is to be told from those before it, or `NOT_COUNTED`;
+            a row's first is not counted.
+    """
+    batch = padded(rows)
+    longest = batch.inputs.shape[1]
+    model.check_length(longest)
+    logits = model.model(
+        inputs_embeds=batch.inputs, attention_mask=batch.mask, position_ids=batch.positions, use_cache=False
+    ).logits
+    wanted = torch.full((len(rows), longest), NOT_COUNTED, device=logits.device)
+    for row, ids in enumerate(labels):
+        wanted[row, longest - len(ids) + 1 :] = ids[1:]
+    return _summed(logits[:, :-1], wanted[:, 1:])
+
+
+def _summed(logits: Tensor, labels: Tensor) -> tuple[Tensor, int]:
     total = torch.nn.functional.cross_entropy(
-        logits.float().flatten(0, 1), labels.flatten(), ignore_index=-100, reduction="sum"
+        logits.float().flatten(0, 1), labels.flatten(), ignore_index=NOT_COUNTED, reduction="sum"
     )
-    return total, sum(map(len, answers))
+    return total, int((labels != NOT_COUNTED).sum())

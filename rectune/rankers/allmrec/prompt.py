@@ -21,6 +21,7 @@ from rectune.rankers.allmrec.language_model import FrozenLanguageModel
 USER, ITEM, OUT = -1, -2, -3  # in place of an id: here comes a vector
 
 HISTORY = 10  # titles of a history that are shown: the latest
+LISTED = 20  # the same of a list in which every title is a target
 TITLE_TOKENS = 24  # of a title, at most
 _CHARACTERS = 400  # of a title or wish, at most
 _END = "\n"  # what follows a title, in the prompt and in the answer
@@ -35,12 +36,12 @@ class SoftPrompt:
     Attributes:
         ids: ids of tokens, and `USER`, `ITEM` or `OUT` where a vector stands.
         items: the item of each `ITEM`, in order.
-        history: whose state the vector at `USER` is.
+        histories: whose state each vector at `USER` is, in order.
     """
 
     ids: tuple[int, ...]
     items: tuple[str, ...] = ()
-    history: tuple[str, ...] = ()
+    histories: tuple[tuple[str, ...], ...] = ()
 
     def without_vectors(self) -> SoftPrompt:
         """The same text alone."""
@@ -82,7 +83,29 @@ class PromptWriter:
             "wish": _mark("wish") if wish.strip() else "",
         }
         found = self._written("choose", marks, [*shown, *items], wish)
-        return replace(found, ids=(*found.ids, *self._plain(_END)), history=tuple(history))
+        return replace(found, ids=(*found.ids, *self._plain(_END)), histories=(tuple(history),))
+
+    def listing(self, history: Sequence[str], wish: str = "") -> SoftPrompt:
+        """The history as a list, up to where the next title begins: no candidates are shown.
+
+        Before each title but the first stands the user's vector after the items before it, behind each title
+        and its line end that of the item. So every title after the first is one that the model has to tell
+        from what came before, and a history of n titles has n - 1 of them.
+
+        Args:
+            history, wish: see `choose`; the last 20 titles are shown.
+        """
+        there = [at for at, item in enumerate(history) if item in self.titles][-LISTED:]
+        marks = {"shown": bool(there), "wish": _mark("wish") if wish.strip() else ""}
+        ids = [*self._written("list", marks, [], wish).ids, *self._plain(_END)]
+        befores = []
+        for number, at in enumerate(there):
+            if number:
+                ids.append(USER)
+                befores.append(tuple(history[:at]))
+            ids += (*self.answer(history[at]), ITEM)
+        befores.append(tuple(history))
+        return SoftPrompt((*ids, USER), tuple(history[at] for at in there), tuple(befores))
 
     def user(self, history: Sequence[str]) -> SoftPrompt:
         """The history with its titles and vectors, and the out-token."""

@@ -21,7 +21,7 @@ from rectune.rankers.allmrec.language_model import ComputeType
 from rectune.rankers.allmrec.likelihoods import answer_logs, answer_losses
 from rectune.rankers.allmrec.llm_training import Objective
 from rectune.rankers.allmrec.projections import Projections
-from rectune.rankers.allmrec.prompt import PromptWriter
+from rectune.rankers.allmrec.prompt import PromptWriter, SoftPrompt
 from rectune.rankers.allmrec.soft_inputs import ItemSpace, SoftInputs
 from rectune.rankers.allmrec.soft_ranker import Sizes, SoftModule, SoftRanker
 from rectune.rankers.allmrec.spaces import TextSpace
@@ -241,7 +241,11 @@ class AllmRec(SoftRanker):
         """
         if not candidates:
             return []
-        shown = sorted(candidates, key=lambda item: content_id(self.seed, list(history), item))
-        asked = self.writer.choose(history, shown, wish)
+        asked = self.asked(history, candidates, wish)
         (prompt,) = self.inputs([asked if vectors else asked.without_vectors()])
         return answer_logs(self.language_model, prompt, [self.writer.answer(item) for item in candidates])
+
+    def asked(self, history: Sequence[str], candidates: Sequence[str], wish: str) -> SoftPrompt:
+        """The prompt behind which titles are scored; see `title_logs`."""
+        shown = sorted(candidates, key=lambda item: content_id(self.seed, list(history), item))
+        return self.writer.choose(history, shown, wish)

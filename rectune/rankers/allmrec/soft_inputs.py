@@ -84,7 +84,7 @@ class SoftInputs:
             rows, back = torch.unique(torch.tensor(items, device=ids.device), return_inverse=True)
             vectors = self.projections.item(self.table[rows])[back]
             found = found.index_put((ids == ITEM,), vectors.to(found.dtype))
-        if told := [prompt.history for prompt in prompts if USER in prompt.ids]:
+        if told := [history for prompt in prompts for history in prompt.histories]:
             vectors = self.projections.user(self.states(told))
             found = found.index_put((ids == USER,), vectors.to(found.dtype))
         if self.out is not None:

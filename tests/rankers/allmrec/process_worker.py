@@ -14,6 +14,7 @@ def main(form: str, file: str) -> None:
     join_processes(0)
     import torch
 
+    from rectune.rankers.allmrec.list_ranker import ListLoss
     from rectune.rankers.allmrec.llm_training import LlmTrainer, LlmTrainingOptions
     from rectune.rankers.allmrec.llmsrec import SRecLoss, SRecModule
     from rectune.rankers.allmrec.ranker import TitleLoss
@@ -27,6 +28,9 @@ def main(form: str, file: str) -> None:
     writer, inputs = soft_parts()
     if form == "allmrec":
         module, loss = inputs.projections, TitleLoss(writer, inputs, given, 4, {}, 0.0, 0)
+    elif form == "allmrec_list":
+        module = inputs.projections
+        loss = ListLoss(writer, inputs, dict.fromkeys(given.item_ids, ()), 0.0, 0)
     else:
         sizes = Sizes(USER_DIM, ITEM_DIM, model.width, model.state_width)
         module = SRecModule(inputs.projections, sizes, model.norm, 0)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rectune.core.errors import UserError
-from rectune.rankers.allmrec.likelihoods import answer_logs, answer_losses
+from rectune.rankers.allmrec.likelihoods import NOT_COUNTED, answer_logs, answer_losses, label_losses
 from tests.rankers.allmrec.soft_world import ITEMS, soft_parts, tiny_model
 
 
@@ -39,6 +39,16 @@ def test_the_loss_of_a_batch_is_the_sum_over_its_answers_whatever_their_lengths(
     by_hand = [whole(prompt, ids) for prompt, ids in zip(prompts, answers, strict=True)]
     assert count == sum(map(len, answers))
     assert float(loss.detach()) == pytest.approx(-sum(map(sum, by_hand)), abs=1e-3)
+
+
+def test_labels_anywhere_in_a_row_cost_what_a_pass_of_their_own_costs():
+    ids = (7, 5, 9, 4, 6), (3, 8, 2)
+    labels = [torch.tensor([NOT_COUNTED, 5, NOT_COUNTED, 4, 6]), torch.tensor([NOT_COUNTED, NOT_COUNTED, 2])]
+    rows = [tiny_model().embed(torch.tensor(row)) for row in ids]
+    loss, count = label_losses(tiny_model(), rows, labels)
+    logs = [whole(row[:1], own[1:]) for row, own in zip(rows, ids, strict=True)]
+    assert count == 4
+    assert float(loss) == pytest.approx(-(logs[0][0] + logs[0][2] + logs[0][3] + logs[1][1]), abs=1e-4)
 
 
 def test_what_the_model_has_no_positions_for_is_refused():

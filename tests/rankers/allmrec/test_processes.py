@@ -27,7 +27,7 @@ def trained(form: str, file: Path, processes: int) -> dict:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", ["allmrec", "llmsrec"])
+@pytest.mark.parametrize("form", ["allmrec", "allmrec_list", "llmsrec"])
 def test_two_processes_train_like_one(form: str, tmp_path: Path) -> None:
     two, one = (trained(form, tmp_path / f"{count}.pt", count) for count in (2, 1))
     assert (two["processes"], one["processes"]) == (2, 1)

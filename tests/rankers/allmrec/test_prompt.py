@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from rectune.rankers.allmrec.prompt import HISTORY, ITEM, OUT, TITLE_TOKENS, USER, PromptWriter
+from rectune.rankers.allmrec.prompt import HISTORY, ITEM, LISTED, OUT, TITLE_TOKENS, USER, PromptWriter
 from rectune.rankers.allmrec.soft_inputs import padded
 from tests.rankers.allmrec.soft_world import ITEMS, soft_parts, tiny_model
 
@@ -25,7 +25,7 @@ def words(ids) -> str:
 def test_a_vector_stands_first_for_the_user_and_behind_every_title(locale):
     own = PromptWriter(tiny_model(), {"a": "Moon", "b": "Bread", "c": "Rocket"}, "movies", locale)
     prompt = own.choose(["a", "unknown"], ["b", "c"])
-    assert prompt.items == ("a", "b", "c") and prompt.history == ("a", "unknown")
+    assert prompt.items == ("a", "b", "c") and prompt.histories == (("a", "unknown"),)
     assert prompt.ids[0] == USER and prompt.ids.count(USER) == 1
     places = [at for at, token in enumerate(prompt.ids) if token == ITEM]
     for place, title in zip(places, ("Moon", "Bread", "Rocket"), strict=True):
@@ -36,7 +36,7 @@ def test_a_vector_stands_first_for_the_user_and_behind_every_title(locale):
 def test_the_latest_titles_are_shown_oldest_first_and_the_user_is_all_of_the_history():
     titles = {f"i{n}": f"title {n}" for n in range(HISTORY + 3)}
     prompt = writer(**titles).choose(list(titles), ["i0"])
-    assert prompt.items == (*list(titles)[3:], "i0") and prompt.history == tuple(titles)
+    assert prompt.items == (*list(titles)[3:], "i0") and prompt.histories == (tuple(titles),)
 
 
 def test_nothing_in_a_title_or_a_wish_passes_for_a_mark_or_a_control_token():
@@ -52,6 +52,30 @@ def test_a_wish_is_told_where_there_is_one():
     assert "baking\n" in words(own.choose(["a"], ["b"], "baking").ids)
     assert own.choose(["a"], ["b"], "  ") == own.choose(["a"], ["b"])
     assert "baking" not in words(own.choose(["a"], ["b"]).ids)
+
+
+@pytest.mark.parametrize("locale", ["en", "ko"])
+def test_in_a_list_a_title_stands_between_the_user_as_of_then_and_the_item(locale):
+    titles = {"a": "Moon", "b": "Bread", "c": "Rocket"}
+    own = PromptWriter(tiny_model(), titles, "movies", locale)
+    prompt = own.listing(["a", "unknown", "b", "c"])
+    assert prompt.items == ("a", "b", "c")
+    assert prompt.histories == (("a", "unknown"), ("a", "unknown", "b"), ("a", "unknown", "b", "c"))
+    marks = [token for token in prompt.ids if token < 0]
+    assert marks == [ITEM, USER, ITEM, USER, ITEM, USER] and prompt.ids[-1] == USER
+    places = [at for at, token in enumerate(prompt.ids) if token < 0]
+    assert words(prompt.ids[: places[0]]).endswith(":\nMoon\n" if locale == "en" else ".\nMoon\n")
+    assert words(prompt.ids[places[1] : places[2]]) == "Bread\n"
+    assert words(prompt.ids[places[3] :]) == "Rocket\n"
+
+
+def test_a_list_of_nothing_asks_for_the_user_alone_and_a_long_one_shows_its_end():
+    own = writer(**{f"i{n}": f"title {n}" for n in range(LISTED + 3)})
+    assert own.listing([]).histories == ((),) and own.listing([]).ids.count(USER) == 1
+    assert own.listing(["unknown"]).histories == (("unknown",),)
+    long = own.listing(list(own.titles))
+    assert long.items == tuple(own.titles)[3:] and long.histories[0] == tuple(own.titles)[:4]
+    assert "title 1\n" not in words(long.ids) and "baking\n" in words(own.listing(["i1"], "baking").ids)
 
 
 def test_long_titles_are_cut_and_counted():

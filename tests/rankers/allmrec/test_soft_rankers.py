@@ -1,4 +1,4 @@
-"""The rankers `allmrec` and `llmsrec` on a world of blocks, with the tiny language model."""
+"""The rankers `allmrec`, `allmrec_list` and `llmsrec` on a world of blocks, with the tiny language model."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ import pytest
 
 from rectune.core.errors import UserError
 from rectune.rankers.allmrec.items_ranker import AllmrecItems
+from rectune.rankers.allmrec.likelihoods import answer_logs
+from rectune.rankers.allmrec.list_ranker import AllmRecList, ListLoss
 from rectune.rankers.allmrec.llmsrec import LlmSRec, SRecModule, uniformity
 from rectune.rankers.allmrec.ranker import AllmRec
 from rectune.rankers.allmrec.soft_ranker import SoftRanker
+from rectune.rankers.allmrec.train_cases import TrainCase
 from rectune.rankers.domain_data import DomainData, TrainLikes
 from tests.rankers.allmrec.joint_world import BLOCKS, names, recommender, world
 from tests.rankers.allmrec.soft_world import copying_checkpoint, sharp_checkpoint
@@ -56,7 +59,12 @@ def llmsrec(data: DomainData, items: AllmrecItems) -> LlmSRec:
     return new(LlmSRec, batch_size=8).fit_beside(items, titled(data))
 
 
-@pytest.fixture(params=["allmrec", "llmsrec"])
+@pytest.fixture(scope="module")
+def allmrec_list(data: DomainData, items: AllmrecItems) -> AllmRecList:
+    return new(AllmRecList, shown=6, wish_share=0.0).fit_beside(items, titled(data))
+
+
+@pytest.fixture(params=["allmrec", "allmrec_list", "llmsrec"])
 def ranker(request: pytest.FixtureRequest) -> SoftRanker:
     return request.getfixturevalue(request.param)
 
@@ -179,6 +187,33 @@ def test_another_catalogue_is_ranked_by_titles_and_texts(allmrec: AllmRec, data:
     assert found is not None and found.item_ids == ("c0-0", "c1-1", "w0-1")
     assert np.isfinite(found.score([["w0-1"]], [["c0-0", "c1-1"]])[0]).all()
     assert found.parameters == allmrec.parameters and len(allmrec.item_ids) > 3
+
+
+def list_loss(ranker: AllmRecList, wishes: dict[str, Sequence[str]] | None = None) -> ListLoss:
+    given = dict.fromkeys(ranker.item_ids, ()) | (wishes or {})
+    return ListLoss(ranker.writer, ranker.inputs, given, 1.0, 0)
+
+
+def test_one_reading_of_a_list_costs_what_a_reading_for_each_of_its_titles_costs(allmrec_list: AllmRecList):
+    case = TrainCase(tuple(names("w", 0)[:LENGTH]), names("w", 0)[LENGTH], 0)
+    loss, count = list_loss(allmrec_list).own_loss([case], "")
+    row, total, tokens = (*case.history, case.target), 0.0, 0
+    for at in range(1, len(row)):
+        (logs,) = allmrec_list.title_logs(row[:at], [row[at]])
+        total, tokens = total - sum(logs), tokens + len(logs)
+    assert count == tokens and float(loss) == pytest.approx(total, rel=1e-4)
+
+
+def test_a_list_that_asks_for_something_counts_what_has_it(allmrec_list: AllmRecList):
+    row, model = names("w", 0)[:LENGTH], allmrec_list.language_model
+    wishes = dict.fromkeys(row[1::2], ("ships at night",))
+    loss, count = list_loss(allmrec_list, wishes).own_loss([TrainCase(tuple(row[:-1]), row[-1], 0)], "")
+    total = 0.0
+    for at in (1, 3):
+        (prompt,) = allmrec_list.inputs([allmrec_list.writer.listing(row[:at], "ships at night")])
+        total -= sum(answer_logs(model, prompt, [allmrec_list.writer.answer(row[at])])[0])
+    assert count == 2 * len(allmrec_list.writer.answer(row[1]))
+    assert float(loss) == pytest.approx(total, rel=1e-4)
 
 
 def test_of_two_wishes_each_finds_its_own_item_for_the_same_history(items: AllmrecItems, data: DomainData):
