@@ -1,132 +1,139 @@
 """`python -m bench.text_length`: what long texts of items cost, on a processor.
 
-Items with descriptions of 40 to 10,000 words. For each length, in a process of its own: how many words of
-`title+description` are left within its budget, and the peak of memory while the texts of `--items` are
-embedded; then, with titles of 4 and 64 words, the tokens of a prompt of A-LLMRec (ten of the history, twenty
-candidates), and the peak while the embedded language model is trained on one such case. Further columns have
-texts and titles whole, as far as the models read them.
+The memory is what torch allocates: the highest sum of its blocks that are held at once, as its profiler
+records each allocation and each release, beyond what was held before. It does not depend on what a process
+kept of earlier work, as the memory that the kernel states does. Weights are not in it.
+
+First table: `--items` texts of so many tokens are embedded in one batch, whole (an embedder is let read as
+much as it has positions) and cut to the budget of stage 1. Second table: a prompt of A-LLMRec with ten items
+of the history and twenty candidates, each told by so many tokens, is read, and trained on.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import time
 from collections.abc import Callable, Sequence
-from multiprocessing import Pipe, get_context
-from os import environ
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 
 from rectune.core.text.tables import Table
 from rectune.core.types import Item
-from rectune.rankers.allmrec.language_model import open_language_model
+from rectune.rankers.allmrec.language_model import FrozenLanguageModel, open_language_model
 from rectune.rankers.allmrec.likelihoods import answer_losses
-from rectune.rankers.allmrec.prompt import PromptWriter
-from rectune.rankers.item_text import item_text, word_count
-from rectune.retrieval.embedding import embed
+from rectune.rankers.allmrec.prompt import TITLE_TOKENS, PromptWriter
+from rectune.rankers.item_text import MAX_TOKENS, TextOptions, texts_of
+from rectune.retrieval.embedding import EMBEDDED, embedder_tokens, load_model
 
-Figures = dict[str, float]
-
-LENGTHS = (40, 640, 10_000)
+MIB = 2**20
+LENGTHS = (8, 32, 128, 512, 2048)
+TOLD = (8, TITLE_TOKENS, 48)
 _SENTENCE = "The ship sails at dawn and nobody on board knows its name."
 
 
-def item(number: int, words: int) -> Item:
-    """An item with a description of about so many words, in sentences."""
-    sentences = [f"{_SENTENCE[:-1]} {number} {at}." for at in range(max(words // 14, 1))]
-    return Item("movies", str(number), f"Ship {number}", (), " ".join(sentences))
+def item(number: int, tokens: int) -> Item:
+    """An item whose title and description together have about so many tokens of MiniLM, in sentences."""
+    most = tokens - 2  # of them are the marks at both ends
+    sentences = [f"{_SENTENCE[:-1]} {at}." for at in range(max(most // 15, 1))]
+    words = f"Ship {number}" if most >= 15 else " ".join(["ship"] * most)
+    return Item("movies", str(number), words, (), " ".join(sentences) if most >= 15 else "")
 
 
-def status(name: str) -> float:
-    """MiB that the kernel states of this process."""
-    text = Path("/proc/self/status").read_text(encoding="utf-8")
-    return next(int(line.split()[1]) for line in text.splitlines() if line.startswith(f"{name}:")) / 1024
+def peak_of(work: Callable[[], object]) -> float:
+    """MiB: the most that torch held at once while this ran, beyond what it held before."""
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+        work()
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "trace.json"
+        seen.export_chrome_trace(str(file))
+        events = json.loads(file.read_bytes())["traceEvents"]
+    changes = sorted((one["ts"], one["args"]["Bytes"]) for one in events if one["name"] == "[memory]")
+    held = most = 0
+    for _, change in changes:
+        held += change
+        most = max(most, held)
+    return most / MIB
 
 
-def start_of_peak() -> float:
-    """MiB that are held now, from where the peak counts anew (Linux: clear_refs)."""
-    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
-    return status("VmRSS")
+def seconds_of(work: Callable[[], object]) -> float:
+    """Processor seconds of one run."""
+    begun = time.process_time()
+    work()
+    return time.process_time() - begun
 
 
-def embedded(words: int, items: int, cut: int) -> Figures:
-    """Words of a text, and the MiB that embedding them all takes beyond the model."""
-    some = [item(number, words) for number in range(items)]
-    texts = [
-        item_text(one, "title+description") if cut else f"{one.title}. {one.description}" for one in some
-    ]
-    embed(["a ship"])  # pages of the model that are shared with the parent count from now on
-    before = start_of_peak()
-    embed(texts)
-    return {"words": word_count(texts[0]), "peak": status("VmHWM") - before}
+def embedding_table(lengths: Sequence[int], items: int) -> Table:
+    """A row a length of texts."""
+    heads = ["tokens", "whole: read", "MiB", "ms a text", "cut: read", "MiB", "ms a text"]
+    model = load_model(EMBEDDED)
+    model.max_seq_length = model[0].auto_model.config.max_position_embeddings
+    counter = embedder_tokens(EMBEDDED)
+    assert counter is not None  # the embedded one has a tokenizer
+    rows = []
+    for tokens in lengths:
+        some = [item(number, tokens) for number in range(items)]
+        whole = [f"{one.title}. {one.description}" for one in some]
+        cut = list(texts_of(some, TextOptions("title+description"), EMBEDDED).texts.values())
+        cells = [f"{counter.count(whole[0]):,}"]
+        for texts in (whole, cut):
+            embed = partial(model.encode, texts, batch_size=items, show_progress_bar=False)
+            embed()
+            read = min(counter.count(texts[0]), int(model.max_seq_length))
+            cells += [str(read), f"{peak_of(embed):.1f}", f"{1000 * seconds_of(embed) / items:.1f}"]
+        rows.append(cells)
+    return Table(heads, rows, f"Embedding {items} texts at once; cut to {MAX_TOKENS} tokens")
 
 
-def trained(words: int, cut: int) -> Figures:
-    """Tokens of a prompt with titles of so many words, and the memory that a training step takes."""
+def prompts_table(told: Sequence[int]) -> Table:
+    """A row a length of what is told of an item."""
+    heads = ["tokens an item", "prompt", "read: MiB", "s", "trained: MiB", "s"]
     model = open_language_model("embedded")
-    title = " ".join(["ship"] * words)
-    titles = {str(number): f"{number} {title}" for number in range(30)}
+    rows = []
+    for tokens in told:
+        ids = prompt_ids(model, tokens)
+        read, trained = partial(_read, model, ids), partial(_train, model, ids)
+        read()
+        cells = [str(tokens), f"{len(ids):,}"]
+        for work in (read, trained):
+            cells += [f"{peak_of(work):,.0f}", f"{seconds_of(work):.1f}"]
+        rows.append(cells)
+    return Table(heads, rows, "A prompt of the language model, thirty items")
+
+
+def prompt_ids(model: FrozenLanguageModel, told: int) -> list[int]:
+    """A prompt with thirty items, each told by so many tokens, more than a title may have too."""
+    titles = {str(number): f"{number}{' ship' * told}" for number in range(30)}
     writer = PromptWriter(model, titles, "movies")
     ids = list(writer.choose(list(titles)[:10], list(titles)[10:]).without_vectors().ids)
-    if not cut:
-        ids += [ids[-1]] * sum(len(model.plain(one)) - len(writer.answer(key)) for key, one in titles.items())
-    limit = int(model.model.config.max_position_embeddings) - 32
-    found: Figures = {"prompt": len(ids), "limit": limit}
-    if len(ids) > limit:
-        return found
-    before = start_of_peak()
+    more = max(told - TITLE_TOKENS, 0) * len(titles)
+    return [*ids, *[ids[-1]] * more]
+
+
+def _read(model: FrozenLanguageModel, ids: list[int]) -> None:
+    with torch.no_grad():
+        answer_losses(model, [model.embed(torch.tensor(ids))], [model.plain(" ship" * 8)])
+
+
+def _train(model: FrozenLanguageModel, ids: list[int]) -> None:
     prompt = model.embed(torch.tensor(ids)).requires_grad_(True)
-    loss, _ = answer_losses(model, [prompt], [writer.answer("12")])
+    loss, _ = answer_losses(model, [prompt], [model.plain(" ship" * 8)])
     loss.backward()  # type: ignore[no-untyped-call]
-    return found | {"peak": status("VmHWM") - before}
-
-
-def measured(function: Callable[..., Figures], *arguments: int) -> Figures:
-    """The same in a forked process, whose peak begins at what is held now."""
-    here, there = Pipe(duplex=False)
-    child = get_context("fork").Process(target=lambda: there.send(function(*arguments)))
-    child.start()
-    there.close()
-    found: Figures = here.recv()
-    child.join()
-    return found
-
-
-def table(lengths: Sequence[int], items: int) -> Table:
-    """A row a length."""
-    heads = ["words", "words left", "MiB", "whole: words", "MiB"]
-    rows = []
-    for words in lengths:
-        cut, whole = (measured(embedded, words, items, int(cut)) for cut in (True, False))
-        cells = (one for found in (cut, whole) for one in (f"{found['words']:,}", f"{found['peak']:.0f}"))
-        rows.append([f"{words:,}", *cells])
-    return Table(heads, rows, f"Embedding {items} texts, beyond the model")
-
-
-def prompts_table(lengths: Sequence[int]) -> Table:
-    """A row a length of titles."""
-    heads = ["words of a title", "prompt: tokens", "MiB", "titles whole: tokens", "MiB"]
-    rows = []
-    for words in lengths:
-        cells = [str(words)]
-        for cut in (True, False):
-            found = measured(trained, words, int(cut))
-            cells += [f"{found['prompt']:,}", f"{found['peak']:.0f}" if "peak" in found else "too long"]
-        rows.append(cells)
-    return Table(heads, rows, "A training step of the language model, one case")
 
 
 def main() -> None:
-    """Load both models, measure, print."""
+    """Measure both and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.text_length", description=__doc__)
-    parser.add_argument("--items", type=int, default=16)
+    parser.add_argument("--items", type=int, default=16, help="texts of a batch")
     given = parser.parse_args()
-    environ["TOKENIZERS_PARALLELISM"] = "false"
     torch.set_num_threads(1)
-    embed(["a ship"])
-    open_language_model("embedded")
-    print(table(LENGTHS, given.items).to_markdown(), end="\n\n")
-    print(prompts_table((4, 64)).to_markdown())
+    print(embedding_table(LENGTHS, given.items).to_markdown(), end="\n\n", flush=True)
+    print(prompts_table(TOLD).to_markdown())
 
 
 if __name__ == "__main__":

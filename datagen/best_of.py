@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from rectune.core.catalogue import Catalogue
 from rectune.core.rng import seed_of
 from rectune.core.types import Prompt
-from rectune.datagen.teachers import Written
 from rectune.filters.rules.unsupported import facts_of, support_of
 from rectune.inference.requests import GenerationRequest
+from rectune.inference.teachers import Written
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from rectune.core.text.plain import duration
 from rectune.core.types import Case
 from rectune.datagen.queries import plan_cases, query_request, render_plan
 from rectune.datagen.rationales import rationale_request
-from rectune.datagen.teachers import AskTeachers, ask_teachers, rendered, unanswered
 from rectune.inference.requests import GenerationRequest
+from rectune.inference.teachers import AskTeachers, ask_teachers, rendered, unanswered
 
 _PROBE = 24  # requests of a kind
 

@@ -20,8 +20,8 @@ from rectune.core.rng import seed_of
 from rectune.core.rows import read_rows, write_rows
 from rectune.core.types import Case, Form, Locale, Prompt, Scenario, content_id
 from rectune.datagen.mixture import allocate
-from rectune.datagen.teachers import AskTeachers, ask_teachers
 from rectune.inference.requests import GenerationRequest, GenerationResult
+from rectune.inference.teachers import AskTeachers, ask_teachers
 from rectune.models.loading import load_tokenizer
 from rectune.models.prompt_lengths import prompt_lengths
 from rectune.prompts.answers import find_items

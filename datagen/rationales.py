@@ -17,8 +17,8 @@ from rectune.core.rng import seed_of
 from rectune.core.rows import read_rows, write_rows
 from rectune.core.types import Example, Prompt, Provenance, grouped, with_id
 from rectune.datagen.best_of import Chosen, best_of, several
-from rectune.datagen.teachers import AskTeachers, ask_teachers
 from rectune.inference.requests import GenerationRequest, GenerationResult
+from rectune.inference.teachers import AskTeachers, ask_teachers
 from rectune.prompts.responses import ranked_titles, respond, templated_response, wording_of
 from rectune.prompts.teacher_prompts import brief, facts, rationale_messages, rationale_opening
 

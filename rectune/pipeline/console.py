@@ -18,12 +18,13 @@ from rectune.pipeline.run import RunOptions, run_pipeline
 def plan_table(steps: Sequence[PlannedStage]) -> str:
     """One line per stage: what would happen, the key, and why."""
     marks = {"finished": "up to date", "begun": "goes on", "missing": "would run", "blocked": "cannot run"}
-    lines = [f"{'stage':<11} {'what':<11} {'key':<17} why"]
+    width = max(len(name) for name in ("stage", *(step.stage.name for step in steps)))
+    lines = [f"{'stage':<{width}} {'what':<11} {'key':<17} why"]
     for step in steps:
         mark, why = marks[step.state], step.why.replace("\n", "; ")
         if step.stage.name == "push" and step.state == "missing":
             mark, why = "on request", "only rectune push runs it"
-        lines.append(f"{step.stage.name:<11} {mark:<11} {step.key or '-':<17} {why}".rstrip())
+        lines.append(f"{step.stage.name:<{width}} {mark:<11} {step.key or '-':<17} {why}".rstrip())
     return "\n".join([*lines, *_lacking(steps)])
 
 

@@ -50,6 +50,14 @@ def teachers(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) ->
     }
 
 
+def item_texts(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dict[str, str]:
+    """The embedder; and the teachers, where they summarise texts of items."""
+    found = embedder(recipe, store, inputs)
+    if not recipe.allmrec.summarise:
+        return found
+    return found | {f"teacher {name}": what for name, what in teachers(recipe, store, inputs).items()}
+
+
 def tags(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dict[str, str]:
     """Digest of people's tags of these candidates; nothing if the annotator is simulated."""
     if recipe.align.annotator == "simulated":

@@ -1,4 +1,5 @@
-"""Prompts for teacher models: the messages that ask for a search query or for a rationale.
+"""Prompts for teacher models: the messages that ask for a search query, a rationale or a
+summary.
 
 They show the target and are never trained on; training prompts come from `rectune.prompts.render`.
 """
@@ -91,6 +92,13 @@ def rationale_messages(item: Item, history: Sequence[Item], query: str, locale: 
         *(_shots(locale) if query else ()),
         ("user", fill(question, item.domain, kinds, values, known)),
     )
+
+
+def summary_messages(item: Item, text: str, words: int, locale: Locale) -> Messages:
+    """Ask for a text about an item in at most so many words; the text stands in the last message as it is."""
+    kinds, asked = load_words(locale), load_words(locale, _FILE)["summary"]
+    values = {"text": text, "words": words}
+    return (("system", asked["system"]), ("user", fill(asked["ask"], item.domain, kinds, values)))
 
 
 @functools.cache

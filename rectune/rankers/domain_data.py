@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from rectune.core.tables import read_table
 from rectune.core.types import Case, Item
-from rectune.rankers.item_text import ItemText, item_text
-from rectune.retrieval.embedding import EMBEDDED, Vectors, embed, title_and_categories
+from rectune.retrieval.embedding import EMBEDDED, Vectors, dimension, embed, title_and_categories
 from rectune.retrieval.terms import terms_of
 
 if TYPE_CHECKING:
@@ -87,7 +86,7 @@ class DomainData:
         self.items: Mapping[str, Item] = {item.item_id: item for item in items}
         self._likes = likes
         self._vectors = _ItemVectors(list(self.items), self.text, embedder)
-        self._of_texts = dict[ItemText, _ItemVectors]()
+        self._of_texts = dict[str, Vectors]()
         self._full_vectors = _ItemVectors(list(self.items), self.full_text, embedder)
         self._terms = list[list[str]]()
 
@@ -146,15 +145,20 @@ class DomainData:
         """[len(item_ids), d] unit rows; each item is embedded once."""
         return self._vectors.of(item_ids)
 
-    def text_vectors(self, item_ids: Sequence[str], text: ItemText) -> Vectors:
-        """[len(item_ids), d] the same by another text of the items; see `rectune.rankers.item_text`."""
-        if text == "title+categories":
-            return self.vectors(item_ids)
-        if text not in self._of_texts:
-            self._of_texts[text] = _ItemVectors(
-                list(self.items), lambda item_id: item_text(self.items[item_id], text), self.embedder
-            )
-        return self._of_texts[text].of(item_ids)
+    def vectors_of(self, texts: Mapping[str, str]) -> Vectors:
+        """[len(texts), d] the same by other texts of the items, given by item id; each text is embedded once.
+
+        Where it is the text of `text`, the vector is that of `vectors`.
+        """
+        others = {item_id: text for item_id, text in texts.items() if text != self.text(item_id)}
+        if new := sorted(set(others.values()) - self._of_texts.keys()):
+            self._of_texts.update(zip(new, embed(new, self.embedder), strict=True))
+        self.embed(texts.keys() - others.keys())
+        found = np.zeros((len(texts), dimension(self.embedder)), np.float32)
+        for at, item_id in enumerate(texts):
+            same = item_id not in others
+            found[at] = self.vectors([item_id])[0] if same else self._of_texts[others[item_id]]
+        return found
 
     def all_vectors(self) -> Vectors:
         """[items, d] unit rows of all items, in their order; not a copy."""

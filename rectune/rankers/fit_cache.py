@@ -41,7 +41,8 @@ class FittedData:
         texts = self._full_texts if known and known.learns_from_texts else texts
         likes = self._likes if known is None or known.learns_from_likes else ""
         features = self._features if known is None or known.learns_from_features else ""
-        return content_id(_VERSION, name, texts, likes, features, self.data.seed)
+        domain = [self.data.domain] if known and known.costly else []  # these keep whose items they know
+        return content_id(_VERSION, name, texts, likes, features, self.data.seed, *domain)
 
     @cached_property
     def _texts(self) -> str:

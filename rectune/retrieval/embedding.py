@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,6 +153,35 @@ def dimension(embedder: str = EMBEDDED) -> int:
     if embedder in _OTHERS:
         return _OTHERS[embedder][0]
     return int(_load(embedder).get_embedding_dimension() or 0)
+
+
+class EmbedderTokens(NamedTuple):
+    """How an embedder splits texts.
+
+    Attributes:
+        count: a text -> its tokens, those that are added at both ends included.
+        most: how many the model reads; None where it says of none.
+    """
+
+    count: Callable[[str], int]
+    most: int | None
+
+
+def embedder_tokens(embedder: str = EMBEDDED) -> EmbedderTokens | None:
+    """How this embedder splits texts; None where it has no tokenizer that says so."""
+    if embedder in _OTHERS:
+        return None
+    with _LOCK:
+        model = _load(embedder)
+    tokenizer: Any = getattr(model, "tokenizer", None)
+    if not hasattr(tokenizer, "model_max_length"):  # none of transformers
+        return None
+
+    def count(text: str) -> int:
+        with _LOCK:
+            return len(tokenizer(encodable(text), truncation=False, verbose=False)["input_ids"])
+
+    return EmbedderTokens(count, model.max_seq_length)
 
 
 def title_and_categories(title: str, categories: Sequence[str]) -> str:

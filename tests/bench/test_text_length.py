@@ -1,25 +1,33 @@
-"""bench.text_length: items and texts of known lengths, and figures of a forked process."""
+"""bench.text_length: items of known lengths, and the memory of blocks whose sizes are known."""
 
 from __future__ import annotations
 
 import pytest
+import torch
 
-from bench.text_length import item, measured
-from rectune.rankers.item_text import TEXT_BUDGET, item_text, word_count
-
-
-@pytest.mark.parametrize("words", [40, 640, 10_000])
-def test_descriptions_are_about_as_long_as_asked_and_texts_within_the_budget(words: int):
-    made = item(3, words)
-    assert abs(word_count(made.description) - words) <= 14
-    assert word_count(item_text(made, "title+description")) <= TEXT_BUDGET
+from bench.text_length import MIB, item, peak_of
+from rectune.rankers.item_text import item_text
+from rectune.retrieval.embedding import EMBEDDED, embedder_tokens
 
 
-def test_a_cell_is_measured_in_a_process_of_its_own():
-    seen = []
+@pytest.mark.parametrize("tokens", [8, 32, 128, 2048])
+def test_texts_are_about_as_long_as_asked(tokens: int):
+    counter = embedder_tokens(EMBEDDED)
+    assert counter is not None and counter.most == 256
+    found = counter.count(item_text(item(3, tokens), "title+description"))
+    assert abs(found - tokens) <= max(4, 0.15 * tokens)
 
-    def cell(first: int, second: int) -> dict[str, float]:
-        seen.append(first)
-        return {"sum": first + second}
 
-    assert measured(cell, 2, 3) == {"sum": 5} and not seen
+def block(mib: int) -> torch.Tensor:
+    return torch.zeros(mib * MIB, dtype=torch.uint8)
+
+
+def test_the_peak_is_the_most_that_is_held_at_once():
+    kept = block(50)  # held before: not counted
+
+    def work() -> int:
+        first, second = block(10), block(20)
+        del first
+        return len(block(5)) + len(second) + len(kept)
+
+    assert peak_of(work) == pytest.approx(30, abs=0.01)

@@ -13,8 +13,8 @@ from rectune.core.tables import item_schema
 from rectune.core.types import Example, Item, Prompt, Provenance
 from rectune.datagen import rationales
 from rectune.datagen.best_of import best_of, several, unsupported_share
-from rectune.datagen.teachers import Written
 from rectune.inference.requests import Finish, GenerationRequest, GenerationResult
+from rectune.inference.teachers import Written
 
 ALIEN = Item("movies", "b", "Alien", categories=("Horror", "Science Fiction"), year=1979)
 HEAT = Item("movies", "a", "Heat", categories=("Crime", "Thriller"))

@@ -5,7 +5,7 @@ import pytest
 from rectune.core.settings import PromptsConfig, TeacherConfig
 from rectune.core.types import Case, Locale, Split, with_id
 from rectune.datagen.queries import PromptPlan, _askable, fault_of, plan_cases, tidy
-from rectune.datagen.teachers import _teacher_of
+from rectune.inference.teachers import _teacher_of
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from rectune.core.errors import UserError
 from rectune.core.figures import AllmrecItemsFigures, AllmrecLlmFigures
 from rectune.core.figures.read_records import read_figures
 from rectune.core.recipe import load_recipe
+from rectune.pipeline.external_inputs import item_texts
 from rectune.pipeline.plan import make_plan
 from rectune.pipeline.stages import STAGES, needed_for
 from rectune.rankers.chosen import ChosenRanker
@@ -60,6 +61,17 @@ def test_what_changes_a_result_is_in_the_key(tmp_path: Path) -> None:
         assert planned(store, "allmrec_llm", same) == before
     for other in ("allmrec.cases=3", "allmrec.processes=2", "allmrec.model=tiny"):
         assert planned(store, "allmrec_llm", other)["allmrec_llm"] != before["allmrec_llm"], other
+
+
+def test_the_teachers_are_an_input_of_stage_1_where_they_summarise(tmp_path: Path) -> None:
+    store, on = ArtifactStore(tmp_path), "allmrec.summarise=true"
+    keys = [
+        planned(store, "allmrec_items", *given)["allmrec_items"]
+        for given in ((), (on,), ("allmrec.items.max_tokens=9",), (on, "allmrec.items.max_tokens=9"))
+    ]
+    assert len(set(keys)) == 4
+    outside = [item_texts(load_recipe(TINY, given), store, {}) for given in ([], [on])]
+    assert not outside[0] and list(outside[1]) == ["teacher embedded"] and outside[1]["teacher embedded"]
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,14 @@ def test_nobody_is_told_that_a_run_would_push(tmp_path: Path) -> None:
     assert lines[-1].split()[:3] == ["push", "on", "request"]
 
 
+def test_the_columns_of_the_table_line_up_whatever_the_stages_are_called(tmp_path: Path) -> None:
+    steps = make_plan(recipe("allmrec.enabled=true"), ArtifactStore(tmp_path), "report")
+    head, *lines = plan_table(steps).splitlines()
+    for column in ("what", "key", "why"):
+        at = head.index(column)
+        assert {line[at - 1] for line in lines} == {" "} and " " not in {line[at] for line in lines}
+
+
 def test_the_full_scale_recipe_plans_without_its_data(tmp_path: Path) -> None:
     steps = make_plan(load_recipe(ROOT / "recipes/varco.yaml"), ArtifactStore(tmp_path), "push")
     # On request, or where it is switched on: nothing else needs them.

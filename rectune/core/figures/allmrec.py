@@ -10,6 +10,20 @@ from rectune.core.figures.fit import HISTORY_LENGTHS, HistoryLength, RankerWeigh
 from rectune.core.figures.record import Count, Interval, NonNegative, Record, Share, StageRecord, complete
 
 
+class TextLengths(Record):
+    """What was done with texts of items that are longer than `allmrec.items.max_tokens`."""
+
+    cut: Count
+    """Texts that were cut."""
+    summarised: Count
+    """Texts that a teacher's summary stands for."""
+    unsupported: Count
+    """Summaries that are not read, since they say what the text does not, or nothing, or repeat themselves,
+    or it cannot be told; these texts are among those that were cut."""
+    failed: Count
+    """Requests for a summary that failed; these texts are among those that were cut."""
+
+
 class JointTraining(Record):
     """Stage 1 in one domain."""
 
@@ -17,6 +31,8 @@ class JointTraining(Record):
     """Items of the catalogue."""
     cold: Count
     """Those of them that lie where their texts are read, since few or nobody liked them."""
+    texts: TextLengths
+    """Their texts that are too long."""
     users: Count
     """Train users with a like, without the validation users."""
     validation_users: Count

@@ -45,6 +45,10 @@ class AllmrecItemsSection(Section):
 
     text: Literal["title", "title+categories", "title+description"] = "title+categories"
     """Which text of an item is embedded."""
+    max_tokens: PositiveInt = 256
+    """The most that is read of a text, in tokens of the embedder (words, where it has no tokenizer of its
+    own), and no more than it reads: a longer text is cut after whole sentences. Memory and time of embedding
+    grow with it."""
     positions: Literal["all", "last"] = "all"
     """Whether a user counts with every like, or with the last alone, as in the paper; `bert4rec` has a state
     for the last alone."""
@@ -74,6 +78,9 @@ class AllmrecConfig(Section):
     taken, with the parameters that were chosen there; else it is fitted with its defaults."""
     items: AllmrecItemsSection = AllmrecItemsSection()
     """Stage 1."""
+    summarise: bool = False
+    """Whether the teachers of `generate` shorten the texts that are longer than `items.max_tokens`. Of what
+    they write only that is read whose words all stand in the text; else the text is cut."""
     forms: list[AllmrecForm] = Field(default=["llmsrec"], min_length=1)
     """Which rankers stage 2 trains: `llmsrec` reads a history once and each item once for all users,
     `allmrec` reads the history and `num_candidates` candidates for every list, which takes far longer;

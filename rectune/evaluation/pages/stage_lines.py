@@ -104,13 +104,23 @@ def _fit(figures: FitFigures, tr: Translation) -> str:
 
 def _allmrec_items(figures: AllmrecItemsFigures, tr: Translation) -> str:
     domains = figures.domains.values()
-    return tr(
+    said = tr(
         "one space for the items of {recommender} and their texts: {items} items, of which {cold} are known "
         "by their texts alone",
         recommender=figures.recommender,
         items=_count(sum(one.items for one in domains)),
         cold=_count(sum(one.cold for one in domains)),
     )
+    if long := sum(one.texts.cut + one.texts.summarised for one in domains):
+        said += tr(
+            "; {long} texts were too long: {summarised} summarised, {cut} cut (of these {not_read} had a "
+            "summary that is not read)",
+            long=_count(long),
+            summarised=_count(sum(one.texts.summarised for one in domains)),
+            cut=_count(sum(one.texts.cut for one in domains)),
+            not_read=_count(sum(one.texts.unsupported for one in domains)),
+        )
+    return said
 
 
 def _allmrec_llm(figures: AllmrecLlmFigures, tr: Translation) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rectune.core.errors import UserError
+from rectune.core.progress import say
 from rectune.models.integrity_checks import frozen_digest
 from rectune.rankers.allmrec.examples import NegativeSampler, examples_of, train_sequences
 from rectune.rankers.allmrec.joint_space import JointSpace
 from rectune.rankers.allmrec.training import JointOptions, JointRecord, JointTrainer, new_space
 from rectune.rankers.base import ranker_class, unknown_ids
 from rectune.rankers.domain_data import DomainData
-from rectune.rankers.item_text import ItemText
+from rectune.rankers.item_text import ItemTexts, TextOptions, texts_of
 from rectune.rankers.saved import SavedRanker, load_saved, save_ranker
 from rectune.rankers.sequential.network import SequenceNetwork
 from rectune.rankers.sequential.ranker import SequentialRanker
@@ -42,7 +43,7 @@ class JointItems:
         space: trained beside it.
         read: [items, space.dim] where the texts of the items lie.
         cold: [items] which items lie where their texts are read, and not where the recommender has them.
-        text: which text that is.
+        options: which text that is.
 
     Attributes:
         item_ids: the items, in the order of the catalogue.
@@ -55,9 +56,9 @@ class JointItems:
         space: JointSpace,
         read: Floats,
         cold: NDArray[np.bool_],
-        text: ItemText,
+        options: TextOptions,
     ) -> None:
-        self.recommender, self.space, self.text = recommender, space.eval(), text
+        self.recommender, self.space, self.options = recommender, space.eval(), options
         self.item_ids: tuple[str, ...] = tuple(recommender.item_ids)
         self.cold, self.record = cold, JointRecord()
         self._read = read
@@ -92,27 +93,32 @@ class JointItems:
         return self.recommender.user_states(histories)
 
     def of_items(self, data: DomainData) -> Self | None:
-        """The same for another catalogue: known items as before, new ones by their text alone.
+        """The same for another catalogue: known items as before, new ones by their text alone. Every item of
+        another domain is new, whatever its id is. Texts of new items are cut where they are too long, and
+        never summarised.
 
         For what a history holds of new items, the recommender is given their decoded vectors. None where the
         texts are those of another embedder.
         """
         if data.embedder != self.recommender.embedder:
             return None
-        items, place = list(data.items), self.recommender.place
+        items = list(data.items)
+        place = self.recommender.place if data.domain == self.recommender.domain else {}
         before = np.array([place.get(item, -1) for item in items], np.int64)
         known, new = np.flatnonzero(before >= 0), np.flatnonzero(before < 0)
         read = np.zeros((len(items), self.space.dim), np.float32)
         read[known] = self._read[before[known]]
-        read[new] = read_texts(self.space, data, [items[at] for at in new], self.text)
+        if len(new):
+            texts = cut_texts(data, [items[at] for at in new], self.options)
+            read[new] = read_texts(self.space, data.vectors_of(texts))
         cold = np.ones(len(items), np.bool_)
         cold[known] = self.cold[before[known]]
         vectors = self._decoded(read)
         there = known[self._rows[before[known]] >= 0]
         own = self.recommender.fitted_network.item_vectors().detach().numpy()
         vectors[there] = own[self._rows[before[there]]]
-        recommender = self.recommender.with_vectors(items, torch.from_numpy(vectors))
-        return type(self)(recommender, self.space, read, cold, self.text)
+        recommender = self.recommender.with_vectors(data.domain, items, torch.from_numpy(vectors))
+        return type(self)(recommender, self.space, read, cold, self.options)
 
     @cached_property
     def _rows(self) -> NDArray[np.int64]:
@@ -148,8 +154,8 @@ class JointItems:
         self.recommender.save(folder / _RECOMMENDER)
         arrays = {f"space.{name}": value.numpy() for name, value in self.space.state_dict().items()}
         arrays |= {"read": self._read, "cold": self.cold.astype(np.int64)}
-        about = {"recommender": self.recommender.name, "text": self.text, "dim": self.space.dim}
-        about |= {"record": asdict(self.record)}
+        about = {"recommender": self.recommender.name, "dim": self.space.dim}
+        about |= {"options": asdict(self.options), "record": asdict(self.record)}
         save_ranker(folder, SavedRanker(_NAME, {"item_id": self.item_ids}, about, arrays))
 
     @classmethod
@@ -170,7 +176,8 @@ class JointItems:
         }
         space = JointSpace(len(state["item_mean"]), len(state["text_mean"]), about["dim"])
         space.load_state_dict(state)
-        found = cls(recommender, space, arrays["read"], arrays["cold"].astype(np.bool_), about["text"])
+        options = TextOptions(**about["options"])
+        found = cls(recommender, space, arrays["read"], arrays["cold"].astype(np.bool_), options)
         found.record = JointRecord(**about.get("record", {}))
         return found
 
@@ -197,8 +204,9 @@ def train_joint_items(
     recommender: SequentialRanker,
     data: DomainData,
     options: JointOptions | None = None,
-    text: ItemText = "title+categories",
+    text: TextOptions | None = None,
     cold_quantile: float = COLD_QUANTILE,
+    texts: Mapping[str, str] | None = None,
 ) -> JointItems:
     """Train the joint space beside a fitted recommender, which stays as it is.
 
@@ -208,36 +216,54 @@ def train_joint_items(
         options: how.
         text: which text of the items is read.
         cold_quantile: of the numbers of likes; see `cold_items`.
+        texts: what is read of each item, by id, where it was made already; by default as `text` says.
 
     Raises:
         UserError: the recommender scores otherwise, or nobody liked two items.
     """
-    options = options or JointOptions()
+    options, text = options or JointOptions(), text or TextOptions()
     _check(recommender)
     sequences = train_sequences(recommender, data.likes, options.seed)
     covered, counts = recommender.covered, recommender.counts
     liked = covered[counts[covered] > 0]
     with torch.no_grad():
         items = recommender.fitted_network.item_vectors(len(liked)).clone()
-    texts = torch.from_numpy(data.text_vectors([recommender.item_ids[at] for at in liked], text))
+    if texts is None:
+        texts = cut_texts(data, recommender.item_ids, text)
+    vectors = data.vectors_of({item: texts[item] for item in recommender.item_ids})
     examples = examples_of(recommender, sequences, options.positions)
     sampler = NegativeSampler(sequences, len(liked))
     examples = examples.of(np.flatnonzero(sampler.able(examples.users)))
-    space = new_space(items, texts, options.seed)
+    of_liked = torch.from_numpy(vectors[liked])
+    space = new_space(items, of_liked, options.seed)
     record = JointRecord()
     if len(examples.targets):
-        record = JointTrainer(space, items, texts, examples, sampler, options).train()
-    read = read_texts(space, data, recommender.item_ids, text)
+        record = JointTrainer(space, items, of_liked, examples, sampler, options).train()
+    read = read_texts(space, vectors)
     found = JointItems(recommender, space, read, cold_items(recommender, cold_quantile), text)
     found.record = record
     return found
 
 
-def read_texts(space: JointSpace, data: DomainData, item_ids: Sequence[str], text: ItemText) -> Floats:
-    """[len(item_ids), 128] where the texts of items lie."""
-    if not item_ids:
-        return np.zeros((0, space.dim), np.float32)
-    return _in_parts(space.of_texts, torch.from_numpy(data.text_vectors(item_ids, text)))
+def cut_texts(data: DomainData, item_ids: Sequence[str], options: TextOptions) -> Mapping[str, str]:
+    """The texts of items by id; how many were cut is said."""
+    found = texts_of([data.items[item] for item in item_ids], options, data.embedder)
+    say_cut(data, found, options)
+    return found.texts
+
+
+def say_cut(data: DomainData, texts: ItemTexts, options: TextOptions) -> None:
+    """Say how many texts were cut, where any was."""
+    if texts.cut:
+        say(
+            f"  {data.domain}: the texts of {len(texts.cut):,} of {len(texts.texts):,} items were cut to "
+            f"{options.max_tokens} tokens"
+        )
+
+
+def read_texts(space: JointSpace, vectors: Floats) -> Floats:
+    """[n, d] vectors of texts -> [n, 128] where they lie."""
+    return _in_parts(space.of_texts, torch.from_numpy(vectors))
 
 
 def _check(recommender: SequentialRanker) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -15,7 +15,7 @@ from rectune.rankers.allmrec.joint_space import LossWeights
 from rectune.rankers.allmrec.training import JointOptions
 from rectune.rankers.base import CatalogueRanker, Scores, ranker_class
 from rectune.rankers.domain_data import DomainData
-from rectune.rankers.item_text import ItemText
+from rectune.rankers.item_text import MAX_TOKENS, ItemText, TextOptions
 from rectune.rankers.liked_items import positive
 from rectune.rankers.saved import SavedRanker, load_saved, save_ranker
 from rectune.rankers.sequential.ranker import SequentialRanker
@@ -39,7 +39,7 @@ class AllmrecItems(CatalogueRanker):
 
     Args:
         recommender: the name of a sequence ranker that scores by products.
-        text: what is embedded of an item.
+        text, max_tokens: what is embedded of an item, see `TextOptions`.
         by: `joint`, or for comparison `text`: every item by its text.
         positions, learning_rate, batch_size, epochs: see `JointOptions`.
         recommendation, matching, item_reconstruction, text_reconstruction: see `LossWeights`.
@@ -69,14 +69,15 @@ class AllmrecItems(CatalogueRanker):
         text_reconstruction: float = 0.2,
         cold_quantile: float = COLD_QUANTILE,
         seed: int | None = None,
+        max_tokens: int = MAX_TOKENS,
     ) -> None:
-        positive(learning_rate=learning_rate, batch_size=batch_size, epochs=epochs)
+        positive(max_tokens=max_tokens, learning_rate=learning_rate, batch_size=batch_size, epochs=epochs)
         self.parameters: dict[str, Any] = {
             "recommender": recommender, "text": text, "by": by, "positions": positions,
             "learning_rate": learning_rate, "batch_size": batch_size, "epochs": epochs,
             "recommendation": recommendation, "matching": matching,
             "item_reconstruction": item_reconstruction, "text_reconstruction": text_reconstruction,
-            "cold_quantile": cold_quantile, "seed": seed,
+            "cold_quantile": cold_quantile, "seed": seed, "max_tokens": max_tokens,
         }  # fmt: skip
         self.joint: JointItems | None = None
         weights = (recommendation, matching, item_reconstruction, text_reconstruction)
@@ -107,8 +108,16 @@ class AllmrecItems(CatalogueRanker):
             )
         return found
 
-    def fit_beside(self, recommender: SequentialRanker, data: DomainData) -> Self:
-        """Train the joint space beside a recommender that is fitted on the same data; it stays as it is."""
+    def fit_beside(
+        self, recommender: SequentialRanker, data: DomainData, texts: Mapping[str, str] | None = None
+    ) -> Self:
+        """Train the joint space beside a recommender that is fitted on the same data; it stays as it is.
+
+        Args:
+            recommender: fitted.
+            data: its items and likes.
+            texts: what is read of each item, by id; by default its text, cut where it is too long.
+        """
         given = self.parameters
         self.item_ids, self.counts = tuple(recommender.item_ids), recommender.counts
         seed = data.seed if given["seed"] is None else int(given["seed"])
@@ -121,7 +130,9 @@ class AllmrecItems(CatalogueRanker):
             seed,
         )
         if len(recommender.covered):
-            self.joint = train_joint_items(recommender, data, options, given["text"], given["cold_quantile"])
+            text = TextOptions(given["text"], given["max_tokens"])
+            cold = given["cold_quantile"]
+            self.joint = train_joint_items(recommender, data, options, text, cold, texts)
         return self
 
     def score_all(self, histories: Sequence[Sequence[str]]) -> Scores:

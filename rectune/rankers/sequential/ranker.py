@@ -28,6 +28,7 @@ from rectune.rankers.sequential.training import Trainer, TrainingOptions, Traini
 
 _AT_ONCE = 64  # histories that are scored together
 _USUAL_EPOCHS = (15, 40)
+_AGAIN = "fit the ranker and save it again"
 _TRAINING = ("max_length", "loss", "learning_rate", "weight_decay", "positions", "epochs", "patience")
 _ABOVE_ZERO = ("dim", "layers", "heads", "max_length", "learning_rate", "positions", "epochs", "patience")
 
@@ -43,11 +44,14 @@ class SequentialRanker(CatalogueRanker):
     The network's items are in an order of their own, the most liked first, so the order of the catalogue does
     not matter. Nothing is learnt of single users: a train user's history scores as that of a new user.
 
+    It knows the items of one domain: an item of another one is new to it, whatever its id is.
+
     Args:
         parameters: all arguments of the constructor of the subclass; `dim`, those of `TrainingOptions`, and
             what its `network` needs.
 
     Attributes:
+        domain: whose items it was fitted on.
         items_by: what vectors of items are made of: `id`, `text` or `id+text`.
         record: what training came to; empty for a ranker that was loaded.
         watch: called after each epoch of training with the ranker as it is then; on a processor only.
@@ -101,7 +105,7 @@ class SequentialRanker(CatalogueRanker):
         likes, given = data.likes, self.parameters["seed"]
         self.__dict__.pop("place", None)
         self.seed = data.seed if given is None else int(given)
-        self.item_ids, self.embedder = tuple(likes.item_ids), data.embedder
+        self.item_ids, self.embedder, self.domain = tuple(likes.item_ids), data.embedder, data.domain
         self.counts, self._trained = likes.counts, most_liked(likes)
         longest = int(np.unique(likes.users, return_counts=True)[1].max(initial=0))
         self.known_length = min(self.parameters["max_length"], longest - 1)
@@ -172,26 +176,29 @@ class SequentialRanker(CatalogueRanker):
         """
         if self.items_by == "id" or not len(self.covered) or data.embedder != self.embedder:
             return None
-        known = {self.item_ids[at]: row for row, at in enumerate(self.covered.tolist())}
+        same = data.domain == self.domain
+        known = {self.item_ids[at]: row for row, at in enumerate(self.covered.tolist())} if same else {}
         items = list(data.items)
         with torch.no_grad():
             vectors = self._network.table.of_text(torch.from_numpy(data.vectors(items)))
             for at, item in enumerate(items):
                 if item in known:
                     vectors[at] = self._network.table.vectors()[known[item]]
-        return self.with_vectors(items, vectors)
+        return self.with_vectors(data.domain, items, vectors)
 
-    def with_vectors(self, items: Sequence[str], vectors: Tensor) -> Self:
+    def with_vectors(self, domain: str, items: Sequence[str], vectors: Tensor) -> Self:
         """The same network for other items.
 
         Args:
+            domain: that of the items; those of another one than this ranker's were liked by nobody.
             items: n item ids; what is no item of this catalogue was liked by nobody.
             vectors: [n, dim] theirs, in the space of the network's item vectors.
         """
         other = copy(self)
         other.__dict__.pop("place", None)
-        other.item_ids = tuple(items)
-        counts = dict(zip(self.item_ids, self.counts.tolist(), strict=True))
+        other.domain, other.item_ids = domain, tuple(items)
+        same = domain == self.domain
+        counts = dict(zip(self.item_ids, self.counts.tolist(), strict=True)) if same else {}
         other.counts = np.array([counts.get(item, 0) for item in items], np.int64)
         other._cover(np.arange(len(items)))
         other._network = copy(self._network)
@@ -245,7 +252,7 @@ class SequentialRanker(CatalogueRanker):
             arrays |= {f"network.{name}": value.numpy() for name, value in state.items()}
         about = {
             "given": self.parameters, "seed": self.seed, "embedder": self.embedder,
-            "known_length": self.known_length,
+            "known_length": self.known_length, "domain": self.domain,
         }  # fmt: skip
         save_ranker(folder, SavedRanker(self.name, {"item_id": self.item_ids}, about, arrays))
 
@@ -254,8 +261,10 @@ class SequentialRanker(CatalogueRanker):
         """See `Ranker.load`."""
         saved = load_saved(folder, cls.name)
         about, arrays = saved.parameters, saved.arrays
+        if "domain" not in about:
+            raise UserError(f"{cls.name} was saved without its domain", where=str(folder), hint=_AGAIN)
         ranker = cls(**about["given"])
-        ranker.seed, ranker.embedder = about["seed"], about["embedder"]
+        ranker.seed, ranker.embedder, ranker.domain = about["seed"], about["embedder"], about["domain"]
         ranker.known_length = about["known_length"]
         ranker.item_ids, ranker.counts = tuple(saved.items["item_id"]), arrays["counts"]
         ranker._cover(arrays["covered"])
@@ -272,9 +281,8 @@ class SequentialRanker(CatalogueRanker):
             try:
                 ranker._network.load_state_dict(state)
             except RuntimeError as other:
-                hint = "fit the ranker and save it again"
                 raise UserError(
-                    f"{cls.name} was saved in another form", where=str(folder), hint=hint
+                    f"{cls.name} was saved in another form", where=str(folder), hint=_AGAIN
                 ) from other
             table.fix(torch.from_numpy(arrays["vectors"]))
         return ranker

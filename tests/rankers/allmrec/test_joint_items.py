@@ -1,5 +1,6 @@
 """Stage 1 on a planted world: likes rank warm items, texts rank cold and unknown ones."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +114,20 @@ def test_another_catalogue_is_ranked_by_text_alone_for_histories_of_it(joint: Jo
     for block in (0, 1):
         [listed] = shelf.top([[f"x{block}-{n}" for n in (4, 5, 6)]], 5)
         assert {found.item_id[:2] for found in listed} == {f"x{block}"}
+
+
+def test_equal_ids_in_another_domain_are_not_taken_for_known_items(joint: JointItems, tmp_path: Path):
+    ranker(joint).save(tmp_path)
+    for before in (ranker(joint), AllmrecItems.load(tmp_path)):
+        twins = [replace(item(f"w{1 - int(name[1])}{name[2:]}"), item_id=name) for name in joint.item_ids]
+        shelf = before.of_items(DomainData("other", twins, None, EMBEDDER))
+        unheard = [replace(one, item_id=f"x{one.item_id}") for one in twins]
+        by_text = before.of_items(DomainData("other", unheard, None, EMBEDDER))
+        assert shelf is not None and by_text is not None and shelf.joint is not None
+        assert shelf.joint.cold.all() and not shelf.counts.any()
+        expected = by_text.score_all([[f"x{one}" for one in history] for history in HISTORIES])
+        np.testing.assert_array_equal(shelf.score_all(HISTORIES), expected)
+        assert not np.allclose(shelf.score_all(HISTORIES), before.score_all(HISTORIES), atol=0.1)
 
 
 def test_of_a_changed_catalogue_known_items_score_as_before_and_new_ones_by_text(joint: JointItems):

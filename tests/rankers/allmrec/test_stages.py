@@ -9,11 +9,15 @@ import pytest
 from rectune.core.artifacts import MANIFEST
 from rectune.core.catalogue import load_catalogue
 from rectune.core.errors import UserError
-from rectune.core.figures.allmrec import AllmrecItemsFigures, AllmrecLlmFigures
+from rectune.core.figures.allmrec import AllmrecItemsFigures, AllmrecLlmFigures, TextLengths
 from rectune.core.figures.fit import HISTORY_LENGTHS
+from rectune.core.rows import read_rows
+from rectune.core.types import Provenance
 from rectune.evaluation.systems import EvalContext
+from rectune.inference.requests import GenerationResult
 from rectune.rankers.allmrec import items_stage, llm_stage
 from rectune.rankers.allmrec.items_ranker import AllmrecItems
+from rectune.rankers.allmrec.summaries import Summary
 from rectune.rankers.chosen import ChosenRanker
 from rectune.rankers.stage import choice_folder, chosen_path
 from rectune.recommender.run_results import fit_of
@@ -70,6 +74,28 @@ def test_stage_1_is_trained_without_the_users_that_fit_chose_on(
     }  # fmt: skip
     again = items_stage.run(recipe(), inputs, made(inputs, "allmrec_items", "other"))
     assert (again.made, again.reused) == (0, 2) and again.domains == items.domains
+
+
+def test_texts_that_are_too_long_are_cut_or_summarised_and_counted(inputs: dict[str, Path]):
+    def ask(requests, config, generation_cache: Path, label: str):
+        by = Provenance("teacher", "", "{}", 0, "test")
+        words = [one.facts.split() for one in requests]
+        answers = [f"{one[1]} {one[0]}" if one[2].endswith("1") else one[0] for one in words]
+        return {
+            one.id: (GenerationResult(one.id, text, "stop", 9, 9), by)
+            for one, text in zip(requests, answers, strict=True)
+        }
+
+    long = ("allmrec.items.text=title", "allmrec.items.max_tokens=2", "allmrec.items.num_train_epochs=1")
+    cut = items_stage.run(recipe(*long), inputs, made(inputs, "allmrec_items", "cut"), ask)
+    assert cut.domains["movies"].texts == TextLengths(cut=ITEMS, summarised=0, unsupported=0, failed=0)
+    place = made(inputs, "allmrec_items", "short")
+    short = items_stage.run(recipe(*long, "allmrec.summarise=true"), inputs, place, ask)
+    ends = sum(str(number).endswith("1") for number in range(ITEMS))  # of others one word is too little
+    expected = TextLengths(cut=ITEMS - ends, summarised=ends, unsupported=ITEMS - ends, failed=0)
+    assert short.domains["movies"].texts == expected and short.made == 1
+    rows = read_rows(place / "summaries.parquet", Summary)
+    assert len(rows) == ITEMS and {one.text for one in rows if not one.fault} == {"1 block"}
 
 
 def test_a_loss_of_stage_1_can_be_switched_off(inputs: dict[str, Path], items: AllmrecItemsFigures):
