@@ -22,6 +22,7 @@ PARTS="served | data | bench.served
 sequences | data | bench.sequences --seeds 7,11
 cold_start | data | bench.cold_start --runs $OUT/cold_start --picture $OUT/cold-start.png
 sequence_parts | data | bench.sequences --parts 5 --out $OUT/sequence_parts.jsonl
+sequence_choice | data | bench.sequence_choice
 hybrid_knn | data | bench.hybrid_knn --runs $OUT/hybrid_knn
 allmrec | data | bench.allmrec --seeds 7,11 --runs $OUT/allmrec
 learning_curve | data | bench.learning_curve --forms list reason_first --sizes 400 1600 6400 --seeds 7 11 --runs $OUT/learning_curve

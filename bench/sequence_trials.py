@@ -85,17 +85,8 @@ class Wanted:
 def prepared(name: str, given: argparse.Namespace) -> tuple[str, dict[str, Trial]]:
     """The key of the data, and what is tested of it, by what is said of the users."""
     wanted = Wanted.of(given)
-    overrides = [
-        f"data.root={given.data}",
-        f"data.datasets=[{name}]",
-        f"data.mixture_weights={{{name}: 1}}",
-        f"data.test={40 if wanted.quick else wanted.users}",
-        *("data.train=150", "data.preference=60", "data.train_time_quantile=1.0", "data.max_history=20"),
-        *(["data.min_item_likes=60"] if wanted.quick else []),
-    ]
-    folder = run_pipeline(RunOptions(Path("demo"), overrides, "data"), ArtifactStore(given.runs))["data"]
-    embedder = kept_embedder(given.runs / "sequences" / f"{name} vectors.npz")
-    trials = _trials(folder, wanted, embedder)
+    folder = data_folder(name, given.data, given.runs, wanted)
+    trials = _trials(folder, wanted, vectors_of(name, given.runs))
     for who, trial in trials.items():
         print(
             f"{name}, {who}: {len(trial.users)} users who are ranked, {len(np.unique(trial.likes.users))} of "
@@ -103,6 +94,24 @@ def prepared(name: str, given: argparse.Namespace) -> tuple[str, dict[str, Trial
             flush=True,
         )
     return folder.name, trials
+
+
+def data_folder(name: str, data: Path, runs: Path, wanted: Wanted) -> Path:
+    """The folder of the prepared data."""
+    overrides = [
+        f"data.root={data}",
+        f"data.datasets=[{name}]",
+        f"data.mixture_weights={{{name}: 1}}",
+        f"data.test={40 if wanted.quick else wanted.users}",
+        *("data.train=150", "data.preference=60", "data.train_time_quantile=1.0", "data.max_history=20"),
+        *(["data.min_item_likes=60"] if wanted.quick else []),
+    ]
+    return run_pipeline(RunOptions(Path("demo"), overrides, "data"), ArtifactStore(runs))["data"]
+
+
+def vectors_of(name: str, runs: Path) -> str:
+    """The name of the embedder whose vectors of a dataset's texts are kept."""
+    return kept_embedder(runs / "sequences" / f"{name} vectors.npz")
 
 
 def _trials(folder: Path, wanted: Wanted, embedder: str) -> dict[str, Trial]:

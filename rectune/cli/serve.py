@@ -86,6 +86,13 @@ def serve(
     search_url: Annotated[
         str, typer.Option(help="Where to look for an item, as 'https://www.example.org/search?q={title}'.")
     ] = "",
+    use_profile: Annotated[
+        bool,
+        typer.Option(
+            "--use-profile",
+            help="Rankers that learnt from what users state get age, sex and occupation of who agreed.",
+        ),
+    ] = False,
     runs: Runs = Path("runs"),
 ) -> None:
     """Serve the page and the API by HTTP until SIGTERM."""
@@ -102,6 +109,7 @@ def serve(
             slots, require_key, tuple(allowed_host or ()), https, tuple(image_host or ()), compare=compare,
             keep_days=keep_days, images=images, image_column=image_column, search_url=search_url,
             limits=Limits(wording_seconds=wording_seconds), trusted_proxies=tuple(trusted_proxy or ()),
+            use_profile=use_profile,
         )
     )  # fmt: skip
 

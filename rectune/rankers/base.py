@@ -192,6 +192,11 @@ class Ranker(ABC):
             )
         return np.array(scores, np.float64).reshape(len(histories), len(self.item_ids))
 
+    @property
+    def attributes_known(self) -> frozenset[str]:
+        """What users may state that counts here, as `gender: female` and `age: 30-39`; most know nothing."""
+        return frozenset()
+
     def score_users(self, histories: Sequence[Sequence[str]], attributes: Sequence[Attributes]) -> Scores:
         """The same of users who state something beside their histories; most rankers take no notice of it.
 

@@ -16,8 +16,7 @@ from rectune.rankers.base import RANKERS, Scores
 from rectune.rankers.holdout import target_ranks
 from rectune.rankers.weighting import standardised_rows, weighted, weighted_sum
 
-FEWEST = 10  # held-out users, below which nothing is chosen and the default ranks
-FEWEST_SURE = 30  # users, below which an interval proves nothing
+FEWEST = 30  # held-out users, below which nothing is chosen: the default ranks, or what ranked before
 _ROUNDS = 2000  # of the bootstrap
 _PARTS = 5  # of the users: weights are judged on each part as the other parts chose them
 _LEARNING, _OTHERS = 3, 2  # rankers that are fused: the best that learn from likes, and of the others
@@ -128,7 +127,7 @@ def choose_beside(users: ScoredUsers, before: RankerWeights, new: Sequence[str])
     """
     own = _Tried(before, users.ranks(weighted(users.scores, before, users.learning, users.likes)))
     count, least = len(own.ranks), own.first_of_twenty(users.items)
-    if count < FEWEST_SURE or not new:
+    if count < FEWEST or not new:
         return BesideChoice(
             chosen=before, before=before, cases=count, tried=(), difference=None, interval=None
         )

@@ -111,6 +111,12 @@ class ChosenRanker(CatalogueRanker):
         """See `Ranker.score_all`."""
         return history_scores(self.choice.histories, self.rankers, self.likes, histories)
 
+    @property
+    def attributes_known(self) -> frozenset[str]:
+        """See `Ranker.attributes_known`: of the rankers that were chosen for histories of some length."""
+        names = {name for one in self.choice.histories.values() for name in one.chosen.weights}
+        return frozenset().union(*(self.rankers[name].attributes_known for name in names))
+
     def score_users(self, histories: Sequence[Sequence[str]], attributes: Sequence[Attributes]) -> Scores:
         """See `Ranker.score_users`."""
         return history_scores(self.choice.histories, self.rankers, self.likes, histories, attributes)

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from rectune.core.rng import generator_of
 from rectune.core.stats.metrics import UserBootstrap, ndcg_at
 from rectune.rankers.baselines import LAST_ITEMS
-from rectune.rankers.choose_weights import FEWEST
 from rectune.rankers.domain_data import DomainData
 from rectune.rankers.holdout import HeldOutUser, target_ranks
 from rectune.retrieval.embedding import Vectors
 
 SHARES = (1.0, 0.75, 0.5, 0.25)  # of the tuned model in the mixture, in the order in which they are tried
+_FEWEST = 10  # users of a domain, below which it is not guarded
 _ITEMS = 2_000  # of a domain that are ranked: those of the users, and others drawn
 _ROUNDS = 2_000
 
@@ -127,7 +127,7 @@ def try_mixtures(
         after: share -> the embedder of which so much is tuned.
         seed: of the bootstrap.
     """
-    told = [one for one in domains if len(one.targets) >= FEWEST]
+    told = [one for one in domains if len(one.targets) >= _FEWEST]
     untuned = {one.domain: one.gains(before(one.texts)) for one in told}
     found: list[MixtureTrial] = []
     for share in SHARES:

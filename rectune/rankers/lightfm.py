@@ -162,6 +162,11 @@ class LightFM(CatalogueRanker):
         """See `Ranker.score_all`."""
         return self.score_users(histories, [{}] * len(histories))
 
+    @property
+    def attributes_known(self) -> frozenset[str]:
+        """See `Ranker.attributes_known`: what at least two train users stated."""
+        return frozenset(self._attributes)
+
     def score_users(self, histories: Sequence[Sequence[str]], attributes: Sequence[Attributes]) -> Scores:
         """See `Ranker.score_users`. Names are those of the training data; what is not known there adds
         nothing. Where `features` has no `attributes`, histories alone count.

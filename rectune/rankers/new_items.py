@@ -70,6 +70,11 @@ class NewItems(CatalogueRanker):
         """See `Ranker.score_all`."""
         return self.score_users(histories, [{}] * len(histories))
 
+    @property
+    def attributes_known(self) -> frozenset[str]:
+        """See `Ranker.attributes_known`."""
+        return self._known.attributes_known
+
     def score_users(self, histories: Sequence[Sequence[str]], attributes: Sequence[Attributes]) -> Scores:
         """See `Ranker.score_users`."""
         own = self._known.score_users(histories, attributes)

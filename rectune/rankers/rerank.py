@@ -14,7 +14,7 @@ from rectune.core.figures.rerank import MeasuredWeight
 from rectune.core.stats.metrics import ndcg_at
 from rectune.core.types import Item, Locale
 from rectune.rankers.base import ScoredItem, Scores
-from rectune.rankers.choose_weights import FEWEST_SURE, cross_fitted, resampled
+from rectune.rankers.choose_weights import FEWEST, cross_fitted, resampled
 from rectune.rankers.likelihood import Likelihood, RenderedPrompt, Scorer, history_prompts, without_history
 from rectune.rankers.weighting import standardised
 
@@ -161,7 +161,7 @@ def measured_weight(ranks: Sequence[NDArray[np.int64]], weights: Sequence[float]
     best = weights[int(gains.mean(axis=1).argmax())]
     differences = ndcg_at(cross_fitted(table), 10) - gains[0]
     interval: Interval = resampled(table.shape[1]).interval(differences)
-    sure = table.shape[1] >= FEWEST_SURE and interval[0] > 0
+    sure = table.shape[1] >= FEWEST and interval[0] > 0
     return MeasuredWeight(
         weight=best if sure else 0.0, best=best, difference=float(differences.mean()), interval=interval
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
@@ -42,7 +43,7 @@ def attribute_names(stated: Mapping[str, object]) -> list[str]:
 
 
 def _grouped(value: object) -> str:
-    text = str(value)
+    text = re.sub(r"^(\d+)\.0+$", r"\1", str(value))  # a column with gaps has fractions
     if not text.isdecimal():
         return text
     ten = int(text) // 10 * 10

@@ -14,6 +14,7 @@ from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows
 from rectune.core.types import Case, Prompt
 from rectune.rankers.choice import AskedUser, ChoiceOptions
+from rectune.rankers.choose_weights import FEWEST
 from rectune.rankers.chosen import ChosenRanker, ranker_folder
 from rectune.rankers.domain_data import DomainData, train_likes
 from rectune.rankers.fit_cache import FitCache, FittedData
@@ -99,13 +100,17 @@ def asked_users(cases: Sequence[Case], prompts: Sequence[Prompt]) -> dict[str, l
 def choice_in_words(choice: DomainChoice) -> str:
     """What ranks, for people."""
     by_length = [
-        f"{length}: {label_of(choice.histories[length].chosen)}"
-        + ("" if choice.histories[length].tried else " (default)")
-        for length in HISTORY_LENGTHS
+        f"{length}: {label_of(one.chosen)}" + _why_default(one.cases, bool(one.tried), "held-out users")
+        for length, one in ((length, choice.histories[length]) for length in HISTORY_LENGTHS)
     ]
-    words = label_of(choice.queries.chosen) + ("" if choice.queries.tried else " (default)")
+    asked = choice.queries
+    words = label_of(asked.chosen) + _why_default(asked.cases, bool(asked.tried), "users who asked")
     cases = choice.histories["0"].cases  # every held-out user, as if nothing were known
     return f"histories of {'; '.join(by_length)}; queries: {words}. {cases:,} held-out users"
+
+
+def _why_default(cases: int, tried: bool, who: str) -> str:
+    return "" if tried else f" (default: {cases} {who}, fewer than {FEWEST})"
 
 
 def _in_short(choice: DomainChoice) -> DomainFit:

@@ -12,7 +12,7 @@ from rectune.core.item_values import checked_property
 from rectune.core.settings import RetrievalConfig
 from rectune.core.types import Item
 from rectune.prompts.title_index import TitleIndexes
-from rectune.rankers.base import Ranker
+from rectune.rankers.base import Attributes, Ranker
 from rectune.rankers.co_likes import CoLikes
 from rectune.recommender.events import AnswerEvents, numbered
 from rectune.recommender.evidence import evidence_for, people_in_words
@@ -59,6 +59,7 @@ class CatalogueAnswers:
         grounding: gives the index of the catalogue, which words are looked up in; called when it is needed.
         histories: user -> ids of the items liked, oldest first.
         likes: what people liked, for evidence.
+        attributes: user -> what they stated, for those who stated something.
         retrieval: the threshold below which nothing fits.
         model_ranking: what the model adds to the ranking; None for nothing.
         ranker_writes: whether a ranker with a language model of its own (`allmrec`) words the reasons where
@@ -79,6 +80,7 @@ class CatalogueAnswers:
         retrieval: RetrievalConfig | None = None,
         model_ranking: ModelRanking | None = None,
         ranker_writes: bool = False,
+        attributes: Mapping[str, Attributes] | None = None,
     ) -> None:
         if not items:
             raise UserError("the catalogue holds no items", hint="give at least one item with a title")
@@ -101,7 +103,7 @@ class CatalogueAnswers:
         self.domain, self.ranker, self.generative = items[0].domain, ranker, generative
         self.likes, self.model_ranking, self.ranker_writes = likes, model_ranking, ranker_writes
         self.retrieval = retrieval or RetrievalConfig()
-        self._ground, self._histories = grounding, histories or {}
+        self._ground, self._histories, self._attributes = grounding, histories or {}, attributes or {}
 
     @property
     def asks_ranker(self) -> bool:
@@ -125,11 +127,19 @@ class CatalogueAnswers:
         `events` hears of the items before the reasons, and of each reason as soon as it has been checked.
         """
         within = self._within(options)
-        read = [read_request(request, self.domain, self.items, self.titles) for request in requests]
+        known = self.ranker.attributes_known if self.ranker else frozenset[str]()
+        read = [
+            read_request(request, self.domain, self.items, self.titles).with_known_attributes(known)
+            for request in requests
+        ]
         if self.ranker is None:
             assert self.generative is not None  # the constructor refuses neither
             items = list(self.items.values())
-            return answers_by_model(self.generative, items, read, options, within, events)
+            answers = answers_by_model(self.generative, items, read, options, within, events)
+            return [
+                replace(answer, unknown_attributes=one.unknown_attributes)
+                for answer, one in zip(answers, read, strict=True)
+            ]
         if options.per:
             checked_property(self.items.values(), options.per)
         asked = self._with_drafts(read, [one.ranked_for(options.excluded) for one in read])
@@ -156,11 +166,17 @@ class CatalogueAnswers:
         return [with_reasons(answer, some) for answer, some in zip(found, reasons, strict=True)]
 
     def user_requests(self, rows: Sequence[Mapping[str, Any]]) -> list[UserRequest]:
-        """The requests of rows with `user`, `history` and `query`, of which some may be missing or empty."""
-        return [self.known(row.get("user"), UserRequest(row["history"], row["query"])) for row in rows]
+        """The requests of rows with `user`, `history`, `query` and `attributes`; some may be empty."""
+        return [
+            self.known(
+                row.get("user"), UserRequest(row["history"], row["query"], attributes=row["attributes"])
+            )
+            for row in rows
+        ]
 
     def known(self, user: Any, request: UserRequest) -> UserRequest:
-        """The request with what a user is known to have liked before what is given; None is no user.
+        """The request with what a user is known to have liked before what is given, and to have stated where
+        nothing else is given; None is no user.
 
         Raises:
             UserError: the user is not known, or what is given is of another domain.
@@ -172,7 +188,8 @@ class CatalogueAnswers:
                 f"likes of a user in {self.domain} and a history in {request.history_domain}",
                 hint="give the user, or the history, not both",
             )
-        return replace(request, history=[*self.history_of(user), *request.history])
+        stated = {**self._attributes.get(str(user), {}), **request.attributes}
+        return replace(request, history=[*self.history_of(user), *request.history], attributes=stated)
 
     def history_of(self, user: Any) -> Sequence[str]:
         """The ids that a user is known to have liked, oldest first.
@@ -319,4 +336,5 @@ class CatalogueAnswers:
             history=request.titles,
             by_words=judged is not None and judged.by_words,
             locale=request.locale,
+            unknown_attributes=request.unknown_attributes,
         )

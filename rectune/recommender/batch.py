@@ -22,6 +22,7 @@ from rectune.readers.drops import Drops, left_out_lines
 from rectune.readers.file_format import FileFormat
 from rectune.recommender.results import items_frame
 from rectune.recommender.typed_history import titles_in
+from rectune.recommender.user_attributes import checked_attributes, say_unknown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from rectune.recommender.requests import UserRequest
 
 PART = 256  # requests that are answered together
-_COLUMNS = ("user", "history", "query")
+_COLUMNS = ("user", "history", "query", "attributes")
 _MARK = "batch.json"
 
 
@@ -45,7 +46,8 @@ def recommend_users(
     Args:
         recommender: answers.
         users: CSV, TSV, JSON lines, JSON or Parquet with some of the columns `user` (whose known history is
-            taken), `history` ("A; B; C", or a list; of a user that is given the latest likes) and `query`.
+            taken), `history` ("A; B; C", or a list; of a user that is given the latest likes), `query` and
+            `attributes` (a JSON object of what the user states).
         output: the Parquet file: `request` (the number of the row, from 0, blank ones left out), `user`,
             `history`, `query`, `rank` (from 1), and the attributes of `RecommendedItem`.
         options: of all requests.
@@ -69,6 +71,7 @@ def recommend_users(
             path, some = parts / f"{start:09d}.parquet", rows[start : start + PART]
             if not path.is_file():
                 found = recommender.recommend_all(requests[start : start + PART], options)
+                say_unknown(answer.unknown_attributes for answer in found)
                 fresh = path.with_suffix(".fresh")
                 _named(items_frame(found), some, start).write_parquet(fresh)
                 fresh.replace(path)
@@ -91,7 +94,7 @@ def _identity(
     generative, beside = recommender.generative, recommender.model_ranking
     return content_id(
         "batch",
-        [(list(one.history), one.query) for one in requests],
+        [(list(one.history), one.query, sorted(one.attributes.items())) for one in requests],
         [astuple(item) for item in recommender.items.values()],
         [repr(value) for value in _plain(options)],
         [_ranker_identity(recommender.ranker), beside.describe() if beside else ""],
@@ -156,9 +159,9 @@ def read_requests(users: Path, recommender: Recommender) -> list[dict[str, Any]]
     if not rows:
         raise UserError("holds no rows", where=str(users), hint="give at least one user, history or query")
     for number, row in enumerate(rows, 1):
-        if row["user"] is None and not row["history"] and not row["query"]:
+        if row["user"] is None and not (row["history"] or row["query"] or row["attributes"]):
             raise UserError("a row has nothing to go by", where=f"{users}: row {number}",
-                            hint="fill user, history or query")  # fmt: skip
+                            hint="fill user, history, query or attributes")  # fmt: skip
         if row["user"] is not None and row["user"] not in recommender.users:
             raise UserError(f"the user {row['user']} is not known", where=f"{users}: row {number}",
                             hint="give a history, or leave the row out")  # fmt: skip
@@ -175,6 +178,7 @@ def _request(row: Mapping[str, Any], recommender: Recommender) -> dict[str, Any]
         "user": str(user).strip() if known else None,
         "history": [str(one) for one in history],
         "query": str(row.get("query") or "").strip(),
+        "attributes": checked_attributes(row.get("attributes")),
     }
 
 

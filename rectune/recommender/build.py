@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from rectune.core.errors import UserError
 from rectune.core.extras import is_installed
 from rectune.core.progress import say
-from rectune.core.settings import RetrievalConfig
+from rectune.core.settings import FitConfig, RetrievalConfig
 from rectune.core.types import Item, Locale, content_id
 from rectune.inference.generate import ServedModel
-from rectune.rankers.base import Ranker
+from rectune.rankers.base import Attributes, Ranker
 from rectune.rankers.choice import ChoiceOptions
 from rectune.rankers.chosen import ChosenRanker
 from rectune.rankers.co_likes import CoLikes
@@ -53,6 +53,7 @@ class RecommenderParts:
     retrieval: RetrievalConfig
     model_ranking: ModelRanking | None = None
     ranker_writes: bool = False
+    attributes: Mapping[str, Attributes] = field(default_factory=dict)
 
 
 def from_items(
@@ -62,6 +63,7 @@ def from_items(
     model: ModelSource | None = None,
     likes: TrainLikes | None = None,
     histories: Mapping[str, Sequence[str]] | None = None,
+    attributes: Mapping[str, Attributes] | None = None,
     retrieval: RetrievalConfig | None = None,
     folder: Path | None = None,
     index: Path | None = None,
@@ -80,6 +82,7 @@ def from_items(
             `ranker`: the ranker's own language model words them, where it has one and ranks.
         likes: what train users liked, for rankers that look at it.
         histories: user -> ids liked, oldest first.
+        attributes: user -> what they stated; that the rankers learn from is in `likes`.
         retrieval: how answers are grounded and the catalogue is indexed.
         folder: keeps the index and what the model wrote; by the catalogue's content in the folder
             `catalogues` of `runs` if not given.
@@ -109,8 +112,9 @@ def from_items(
     elif likes and ranker is not None:
         co_likes = co_likes or CoLikes.of(likes)
     return RecommenderParts(
-        items, ranker, generative, ground, histories or {}, co_likes, settings, ranker_writes=own
-    )
+        items, ranker, generative, ground, histories or {}, co_likes, settings, ranker_writes=own,
+        attributes=attributes or {},
+    )  # fmt: skip
 
 
 def _check_writes(ranker: Ranker | None) -> None:
@@ -134,12 +138,14 @@ def catalogue_folder(items: Sequence[Item], embedder: str, runs: Path) -> Path:
 
 def _fitted(name: str, data: DomainData, likes: TrainLikes | None, ground: Callable[[], Grounding]) -> Ranker:
     """The ranker of this name; `chosen` is chosen now, and what was chosen is said."""
+    from rectune.rankers.lightfm import LightFMAttributes
     from rectune.rankers.stage import choice_in_words
 
     if name != ChosenRanker.name or likes is None:
         return fit_by_name(name, data, likes)
     search = partial(_search, ground, data) if is_installed("lancedb") else None
-    found = ChosenRanker().fit_with(data, ChoiceOptions(search=search))
+    names = [*FitConfig().rankers, *([LightFMAttributes.name] if likes.attributes else [])]
+    found = ChosenRanker().fit_with(data, ChoiceOptions(names, search=search))
     say(choice_in_words(found.choice))
     return found
 

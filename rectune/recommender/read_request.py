@@ -12,6 +12,7 @@ from rectune.core.types import Item, Locale
 from rectune.prompts.title_index import TitleIndex, TitleIndexes
 from rectune.recommender.ranking import RankRequest
 from rectune.recommender.requests import LONGEST_QUERY, LONGEST_TITLE, HistoryAndQuery, UserRequest
+from rectune.recommender.user_attributes import known_attributes
 from rectune.retrieval.chunks import head_of
 
 # A query that only names something to be like.
@@ -27,7 +28,8 @@ class ReadRequest(HistoryAndQuery):
     """A request, and what of it the catalogue has.
 
     `liked` are the items of the history, those that the catalogue lacks without an id; `known` the ids of all
-    that bear their titles; `said` what the history says in words, and for an id what the catalogue does.
+    that bear their titles; `said` what the history says in words, and for an id what the catalogue does;
+    `unknown_attributes` what is stated and not known to what ranks, which `request` does not have any more.
     """
 
     request: UserRequest
@@ -37,11 +39,29 @@ class ReadRequest(HistoryAndQuery):
     known: frozenset[str]
     not_found: tuple[str, ...]
     said: tuple[str, ...]
+    unknown_attributes: tuple[str, ...] = ()
 
     @property
     def locale(self) -> Locale:
         """The language of the sentences."""
         return self.request.locale or locale_of(self.query or " ".join(self.said))
+
+    def with_known_attributes(self, known: Collection[str]) -> ReadRequest:
+        """The request with what is stated as far as that is known to what ranks.
+
+        Args:
+            known: see `Ranker.attributes_known`.
+
+        Raises:
+            UserError: nothing of it is, and nothing else is given.
+        """
+        kept, unknown = known_attributes(self.request.attributes, known)
+        if unknown and not (kept or self.liked or self.query):
+            raise UserError(
+                f"nothing to go by: what ranks knows nothing of {', '.join(unknown)}",
+                hint="give a history, a user, a query, or several of them",
+            )
+        return replace(self, request=replace(self.request, attributes=kept), unknown_attributes=unknown)
 
     def ranked_for(self, exclude: Collection[str]) -> RankRequest:
         """What the ranker is asked."""

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rectune.core.artifacts import ArtifactStore
+from rectune.core.errors import UserError
+from rectune.core.progress import say
 from rectune.core.recipe import load_recipe
 from rectune.core.types import Item
 from rectune.rankers.domain_data import DomainData
@@ -21,6 +23,7 @@ from rectune.recommender.requests import UserRequest
 from rectune.recommender.results import Recommendations, items_frame, request_rows
 from rectune.recommender.run_results import fit_of, from_folder, rerank_of
 from rectune.recommender.tables import histories_of, items_of, likes_of, read_likes
+from rectune.recommender.user_attributes import read_attributes, say_unknown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -120,6 +123,7 @@ class Recommender(CatalogueAnswers):
         items: Any,
         *,
         ranker: str = "chosen",
+        users: Any = None,
         model: ModelSource | None = None,
         positive_threshold: float | None = None,
         columns: Mapping[str, str] | None = None,
@@ -135,6 +139,10 @@ class Recommender(CatalogueAnswers):
             items: the catalogue, as in `from_catalogue`.
             ranker: what is fitted, by name; `chosen` tunes several rankers and takes, for histories of each
                 length, the one or the fusion that does best on users that it was not fitted on.
+            users: what they state, for rankers that learn from it: user -> attributes, as
+                `{"ann": {"gender": "female", "age": 34}}`, or a file or frame with a column of users, whose
+                other columns are what they state. `chosen` tries `lightfm_attributes` too then. It counts in
+                what is recommended to these users, and to others who state the same.
             model: words the reasons, as in `from_catalogue`; plain sentences without one. `ranker`: the
                 language model of the ranker itself, as `allmrec` has one.
             positive_threshold: from which value on an interaction counts as liked; needed where values
@@ -143,15 +151,23 @@ class Recommender(CatalogueAnswers):
             options, retrieval, folder, runs: as in `from_catalogue`.
 
         Raises:
-            UserError: a table cannot be read, or no interaction counts as liked.
+            UserError: a table cannot be read, no interaction counts as liked, or `users` are given to a
+                ranker that learns nothing from them.
         """
         catalogue = items_of(items, options)
         ids = [item.item_id for item in catalogue]
         liked = read_likes(interactions, ids, positive_threshold, columns)
+        histories = histories_of(liked)
+        stated = {} if users is None else read_attributes(users, histories, columns)
         parts = build.from_items(
-            catalogue, ranker=ranker, model=model, likes=likes_of(liked, ids), histories=histories_of(liked),
-            retrieval=retrieval, folder=folder, runs=Path(runs),
+            catalogue, ranker=ranker, model=model, likes=likes_of(liked, ids, stated), histories=histories,
+            attributes=stated, retrieval=retrieval, folder=folder, runs=Path(runs),
         )  # fmt: skip
+        if users is not None and not (parts.ranker and parts.ranker.attributes_known):
+            if ranker != "chosen":
+                hint = "take lightfm_attributes, or chosen"
+                raise UserError(f"{ranker} learnt nothing from what users state", where="users", hint=hint)
+            say("what users state takes no part: lightfm_attributes was not chosen")
         return cls.of(parts)
 
     @classmethod
@@ -159,7 +175,7 @@ class Recommender(CatalogueAnswers):
         """The recommender of these parts; see `rectune.recommender.build`."""
         return cls(
             parts.items, parts.ranker, parts.generative, parts.grounding, parts.histories, parts.likes,
-            parts.retrieval, parts.model_ranking, parts.ranker_writes,
+            parts.retrieval, parts.model_ranking, parts.ranker_writes, parts.attributes,
         )  # fmt: skip
 
     def with_items(self, items: Sequence[Item], data: DomainData, folder: Path) -> Recommender:
@@ -187,7 +203,7 @@ class Recommender(CatalogueAnswers):
         if generative and ground:
             generative = replace(generative, grounding=ground())
         beside = self.model_ranking.of_items(items) if self.model_ranking else None
-        kept = (self._histories, self.likes, settings, beside, self.ranker_writes)
+        kept = (self._histories, self.likes, settings, beside, self.ranker_writes, self._attributes)
         return Recommender(items, ranker, generative, ground, *kept)
 
     def recommend(
@@ -225,8 +241,9 @@ class Recommender(CatalogueAnswers):
             explain_ranking: whether `ranking.parts` says what each ranker contributed to each item.
             history_domain: the kind of things the history is, where it is another than the catalogue's.
             attributes: what the user states, as `{"gender": "female", "age": 34}`, by the names of the
-                training data. It counts where a ranker that learnt from such was chosen
-                (`lightfm_attributes`), and is enough to go by without a history.
+                training data; of a known user it stands before what they stated there. It counts where a
+                ranker that learnt from such was chosen (`lightfm_attributes`), and is enough to go by without
+                a history; `unknown_attributes` of the answer is what did not count.
 
         Raises:
             UserError: neither history nor query nor attributes, an unknown user, conditions that no item
@@ -258,7 +275,8 @@ class Recommender(CatalogueAnswers):
         Args:
             requests: a polars or pandas frame, or a list of dicts, with some of the columns `user` (whose
                 known history is taken), `history` (a list of titles or ids, the latest likes of a user that
-                is given) and `query`.
+                is given), `query` and `attributes` (a mapping, or one as JSON). How often something was
+                stated that is not known to what ranks is said on standard error.
             k, exclude, where, within, explain, explore, at_most, per: as in `recommend`.
 
         Returns:
@@ -274,7 +292,9 @@ class Recommender(CatalogueAnswers):
         options = RecommendOptions(
             k, exclude, where or {}, within, explained_items(explain, k), explore, at_most, per
         )
-        found = items_frame(self.recommend_all(self.user_requests(rows), options))
+        answers = self.recommend_all(self.user_requests(rows), options)
+        say_unknown(answer.unknown_attributes for answer in answers)
+        found = items_frame(answers)
         if not any(row.get("user") is not None for row in rows):
             return found
         given = (row.get("user") for row in rows)

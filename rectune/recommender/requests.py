@@ -10,6 +10,7 @@ from rectune.core.errors import UserError
 from rectune.core.text.plain import cut_line, locale_of
 from rectune.core.types import Item, Locale, Prompt
 from rectune.prompts.render import ask
+from rectune.recommender.user_attributes import checked_attributes
 from rectune.retrieval.chunks import head_of
 from rectune.retrieval.grounding import Grounding
 
@@ -25,7 +26,7 @@ class UserRequest:
 
     `history_domain` is the titles' domain, if it is not the one that is recommended from. `locale` is the
     language of the sentences of the answer, if it is not that of the request. `attributes` is what the user
-    states, by the names of the training data; only rankers that learnt from such use it.
+    states, by the names of the training data: texts and numbers; only rankers that learnt from such use it.
     """
 
     history: Sequence[str] = ()
@@ -37,6 +38,7 @@ class UserRequest:
     def __post_init__(self) -> None:
         if isinstance(self.history, str):
             raise UserError("the history is one text", hint="give a list of titles or ids")
+        object.__setattr__(self, "attributes", checked_attributes(self.attributes))
 
 
 class HistoryAndQuery:

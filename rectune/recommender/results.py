@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rectune.core.errors import UserError
 from rectune.core.types import Locale
+from rectune.recommender.user_attributes import checked_attributes
 
 if TYPE_CHECKING:
     import polars as pl
@@ -65,6 +66,8 @@ class Recommendations:
         by_words: whether words in common decided that nothing or something fits, since the embedder does not
             read the language that it is asked in; `nearness` says nothing then.
         locale: the language of the reasons.
+        unknown_attributes: what was stated and is not known to what ranks, as `occupation: writer`; it took
+            no part.
     """
 
     items: tuple[RecommendedItem, ...]
@@ -78,6 +81,7 @@ class Recommendations:
     history: tuple[str, ...] = ()
     by_words: bool = False
     locale: Locale = "en"
+    unknown_attributes: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[RecommendedItem]:
         return iter(self.items)
@@ -117,11 +121,11 @@ def _row(item: RecommendedItem) -> dict[str, Any]:
 
 
 def request_rows(requests: Any) -> list[dict[str, Any]]:
-    """The rows of a table of requests; each has a `history` and a `query`, empty where it is missing.
+    """The rows of a table of requests; each has `history`, `query` and `attributes`, empty where missing.
 
     Raises:
-        UserError: it is no table, has none of the columns user, history and query, a history is no list, or a
-            row is empty.
+        UserError: it is no table, has none of the columns user, history, query and attributes, a history is
+            no list, attributes are no mapping, or a row is empty.
     """
     import polars as pl
 
@@ -134,9 +138,9 @@ def request_rows(requests: Any) -> list[dict[str, Any]]:
     else:
         raise UserError("the requests are no table", hint="give a frame, or a list of dicts")
     known = {name for row in rows for name in row}
-    if rows and not known & {"user", "history", "query"}:
+    if rows and not known & {"user", "history", "query", "attributes"}:
         raise UserError(
-            f"no column user, history or query among: {', '.join(sorted(map(str, known)))}",
+            f"no column user, history, query or attributes among: {', '.join(sorted(map(str, known)))}",
             hint="name one of the columns so",
         )
     for number, row in enumerate(rows):
@@ -147,7 +151,8 @@ def request_rows(requests: Any) -> list[dict[str, Any]]:
             )
         row["history"] = [] if history is None else list(history)
         row["query"] = row.get("query") or ""
-        if row.get("user") is None and not row["history"] and not row["query"]:
+        row["attributes"] = checked_attributes(row.get("attributes"))
+        if row.get("user") is None and not (row["history"] or row["query"] or row["attributes"]):
             raise UserError(
                 f"request {number} has nothing to go by", hint="give a history, a user, a query, or several"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -137,15 +138,26 @@ def read_likes(
     return liked.select("user_id", "item_id", *(["timestamp"] if timed else []))
 
 
-def likes_of(liked: pl.DataFrame, item_ids: Sequence[str]) -> TrainLikes:
-    """Likes as the rankers take them: each pair of user and item once, at its first time."""
+def likes_of(
+    liked: pl.DataFrame, item_ids: Sequence[str], stated: Mapping[str, Mapping[str, object]] | None = None
+) -> TrainLikes:
+    """Likes as the rankers take them: each pair of user and item once, at its first time.
+
+    Args:
+        liked: see `read_likes`.
+        item_ids: of the catalogue.
+        stated: by user what they state; nothing without it.
+    """
     import polars as pl
 
     once = liked.unique(["user_id", "item_id"], keep="first", maintain_order=True)
     users = once["user_id"].rank("dense").cast(pl.Int64).to_numpy() - 1
     place = {item: at for at, item in enumerate(item_ids)}
     times = once["timestamp"].cast(pl.Int64).to_numpy() if "timestamp" in once.columns else None
-    return TrainLikes(tuple(item_ids), users, np.array([place[i] for i in once["item_id"]], np.int64), times)
+    numbers = dict(zip(once["user_id"], users.tolist(), strict=True))
+    attributes = {numbers[user]: json.dumps(own) for user, own in (stated or {}).items()}
+    items = np.array([place[i] for i in once["item_id"]], np.int64)
+    return TrainLikes(tuple(item_ids), users, items, times, attributes=attributes)
 
 
 def histories_of(liked: pl.DataFrame) -> dict[str, list[str]]:

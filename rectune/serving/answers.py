@@ -15,11 +15,12 @@ from rectune.prompts.rerank_prompts import RerankPrompt
 from rectune.recommender.results import Recommendations, RecommendedItem
 from rectune.serving.conditions import Range
 
-_LATER = ("shown_last", "explore", "locale", "mood", "prompt")
+_LATER = ("shown_last", "explore", "locale", "mood", "prompt", "attributes")
 _SEARCHED = 200  # characters of a title
 # Notes of an answer.
 MODEL_FAILED = "the model failed: plain sentences give the reasons"
 NOTHING_CLAIMED = "nothing is known of who asks: there was nothing to check"
+UNKNOWN_STATED = "stated, not known to what ranks, and left out: "  # followed by what
 MODEL_TOO_SLOW = "the model took too long: plain sentences give the reasons"
 
 
@@ -54,6 +55,8 @@ class RecommendQuestion:
         locale: the language of sentences; None for that of the words, else the user's.
         prompt: the prompt by which a model judges the first items for the user's persona, where it can; they
             are checked against the persona then. None for no check.
+        attributes: what the user states, by the names of the data that the ranker learnt from; it stands
+            before what their profile says.
     """
 
     user: str | None = None
@@ -69,6 +72,7 @@ class RecommendQuestion:
     locale: Locale | None = None
     mood: str = ""
     prompt: RerankPrompt | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
     def record(self) -> dict[str, Any]:
         """The same for the database; the user is not in it, the row has them."""
@@ -147,8 +151,8 @@ class Answer:
         id: by which it goes on (`again`), and feedback names it.
         previous: the id of the answer that it goes on from.
         strategy: `history`, `query`, `history_and_query`; `tastes`, those of the user's profile, where they
-            like nothing yet; `popular`, or `catalogue_order` where nothing is known of the user and nobody
-            likes anything.
+            like nothing yet; `attributes`, what they state, where that is all that is known; `popular`, or
+            `catalogue_order` where nothing is known of the user and nobody likes anything.
         ranked_by: what ranked, in words.
         fits: False where even the nearest item is too far from the query.
         items: at most so many as were asked for.

@@ -17,7 +17,7 @@ from rectune.recommender.results import Recommendations, RecommendedItem
 from rectune.recommender.selection import allowed_ids
 from rectune.serving.conditions import Conditions
 
-TASTES, POPULAR, IN_ORDER = "tastes", "popular", "catalogue_order"
+TASTES, ATTRIBUTES, POPULAR, IN_ORDER = "tastes", "attributes", "popular", "catalogue_order"
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,8 @@ class ServerConfig:
         image_column: the column of the catalogue that names each item's picture.
         search_url: where to look for an item, with {title} in place of its title; empty for nowhere.
         limits: see there.
+        use_profile: whether rankers that learnt from what users state get what users of the page and the API
+            say of themselves: age, sex and occupation.
 
     Raises:
         UserError: the port is none, there is no database, a host or the folder of pictures is none, the
@@ -103,6 +105,7 @@ class ServerConfig:
     search_url: str = ""
     limits: Limits = field(default_factory=Limits)
     trusted_proxies: tuple[str, ...] = ()
+    use_profile: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.port < 2**16:

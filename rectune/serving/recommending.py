@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 
+from rectune.core.errors import UserError
 from rectune.dialogue.knowledge import Persona
 from rectune.dialogue.self_check import PersonaVerdict
 from rectune.inference.service import EngineService
@@ -16,16 +17,18 @@ from rectune.recommender.options import RecommendOptions, explained_items
 from rectune.recommender.recommender import Recommender
 from rectune.recommender.requests import UserRequest
 from rectune.recommender.results import Recommendations
+from rectune.recommender.user_attributes import checked_attributes, known_attributes
 from rectune.retrieval.embedding import query_vectors_kept
-from rectune.serving.answers import Answer, Emit, NotFound, RecommendQuestion
+from rectune.serving.answers import UNKNOWN_STATED, Answer, Emit, NotFound, RecommendQuestion
 from rectune.serving.catalogue import LiveCatalogue
-from rectune.serving.cold_start import TASTES, Popularity
+from rectune.serving.cold_start import ATTRIBUTES, TASTES, Popularity
 from rectune.serving.comparison import Comparison
 from rectune.serving.conditions import conditions
 from rectune.serving.config import Limits
 from rectune.serving.limits import OpenGenerations
 from rectune.serving.persona_say import PersonaSay
 from rectune.serving.personas import Change, Personas
+from rectune.serving.profile_attributes import stated_by
 from rectune.serving.request_model import in_turn, without_model
 from rectune.serving.store import feedback, recommendations
 from rectune.serving.store.database import Database
@@ -47,6 +50,7 @@ class RecommendService:
         images: what names the pictures of the recommender's items, by item id.
         search_url: where to look for an item; see `rectune.serving.answers.search_url`.
         verdict: how surely the engine's model judges items for a persona; None where that was not checked.
+        use_profile: whether a ranker that learnt from what users state gets what users say of themselves.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class RecommendService:
         images: Mapping[str, str] | None = None,
         search_url: str = "",
         verdict: PersonaVerdict | None = None,
+        use_profile: bool = False,
     ) -> None:
         self.database, self.engine, self.search_url = database, engine, search_url
         self.catalogue = LiveCatalogue(recommender, compared, images)
@@ -68,7 +73,7 @@ class RecommendService:
         self._generations = OpenGenerations(self.limits.open_generations)
         self.lock = threading.Lock()  # see `ranking_lock`
         self.personas = Personas(database, self.lock)
-        self.verdict = verdict
+        self.verdict, self.use_profile = verdict, use_profile
 
     @property
     def recommender(self) -> Recommender:
@@ -101,12 +106,15 @@ class RecommendService:
 
         Raises:
             NotFound: there is no such user, or no such previous answer of theirs.
-            UserError: conditions that no item meets.
+            UserError: conditions that no item meets, or attributes that this server does not use.
             EngineBusy: the queue is full.
             EngineClosed: the model chooses the items, and its engine has ended.
             TooManyRequests: too many answers are open.
             CallCancelled: the turn was cancelled.
         """
+        if question.attributes and not self.use_profile:
+            hint = "leave them out, or start the server with --use-profile"
+            raise UserError("this server ranks by nothing that users state", where="attributes", hint=hint)
         start, (current, deleted) = time.monotonic(), self.catalogue.snapshot()
         arm = self.comparison.assigned(question.user) if self.comparison else None
         catalogue = current.of_arm(arm[1]) if arm else current
@@ -185,17 +193,31 @@ class RecommendService:
         words, tastes = question.words, ""
         if not history and not question.query.strip():
             tastes = work.say.query if work.say else ""
-        if not (history or words or tastes):
+        stated = self._stated(work)
+        if not (history or words or tastes or stated):
             return self._popular(work)
         strategy = "_and_".join(["history"] * bool(history) + ["query"] * bool(words and not tastes))
-        request = UserRequest(history, ", ".join(filter(None, (tastes, words))), locale=question.locale)
+        strategy = strategy or (TASTES if tastes else ATTRIBUTES)
+        wanted = ", ".join(filter(None, (tastes, words)))
+        request = UserRequest(history, wanted, locale=question.locale, attributes=stated)
         later = frozenset() if words else work.taste.shown
         first = self._asked(work, request, later, question.n)
         if len(first) == question.n or not later:
-            return strategy or TASTES, first
+            return strategy, first
         there = frozenset(item.item_id for item in first)
         rest = self._asked(work, request, there, question.n - len(first), len(first))
-        return strategy or TASTES, replace(first, items=(*first.items, *rest.items))
+        return strategy, replace(first, items=(*first.items, *rest.items))
+
+    def _stated(self, work: Work) -> Mapping[str, object]:
+        """What is stated and known to the ranker; of the rest the answer has a note."""
+        ranker = work.catalogue.recommender.ranker
+        known = ranker.attributes_known if ranker else frozenset[str]()
+        # Of a profile that nobody learnt from there is nothing to tell.
+        own = stated_by(work.taste.profile, known) if known and self.use_profile else {}
+        kept, unknown = known_attributes({**own, **checked_attributes(work.question.attributes)}, known)
+        if unknown:
+            work.notes.append(UNKNOWN_STATED + ", ".join(unknown))
+        return kept
 
     def _asked(
         self, work: Work, request: UserRequest, besides: frozenset[str], k: int, before: int = 0

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.inference.service import EngineService
+from rectune.recommender.recommender import Recommender
 from rectune.serving.app import create_app
 from rectune.serving.catalogue_worker import CatalogueWorker
 from rectune.serving.config import ServerConfig, check_exposed
@@ -50,8 +51,9 @@ def serve(config: ServerConfig, load: Callable[[ServerConfig], Loaded] = load_pr
         if engine:
             stack.enter_context(engine)
         service = RecommendService(
-            recommender, database, engine, config.limits, compared, images, config.search_url, verdict
-        )
+            recommender, database, engine, config.limits, compared, images, config.search_url, verdict,
+            config.use_profile,
+        )  # fmt: skip
         worker = CatalogueWorker(service.catalogue, database, config.runs)
         worker.catch_up()
         say(_about(config, service, database.address.shown, len(keys)))
@@ -160,5 +162,13 @@ def _about(config: ServerConfig, service: RecommendService, database: str, keys:
             f"words the reasons: {words}",
             f"database: {database}; {kept}",
             f"access: {needed}",
+            *([f"age, sex, occupation: {_used(recommender)}"] if config.use_profile else []),
         ]
     )
+
+
+def _used(recommender: Recommender) -> str:
+    """What a ranker knows of what users state, by name."""
+    known = recommender.ranker.attributes_known if recommender.ranker else frozenset[str]()
+    names = sorted({one.partition(": ")[0] for one in known})
+    return f"count, by the names {', '.join(names)}" if names else "take no part: what ranks learnt from none"

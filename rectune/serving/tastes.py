@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rectune.core.types import Locale
 from rectune.dialogue.knowledge import SESSION_KINDS, UserKnowledge
 from rectune.recommender.recommender import Recommender
 from rectune.serving.answers import NotFound
+from rectune.serving.profile_attributes import agreed_profile
 from rectune.serving.store import feedback, memory, users
 from rectune.serving.store.database import Database
 from rectune.serving.store.tables import User
@@ -28,6 +29,8 @@ class Taste:
         locale: their language.
         tastes: what they said they like, in words.
         knowledge: the same and what else their persona is inferred from.
+        profile: age, sex and occupation, of who has agreed that they are kept; rankers get them only where
+            the server was started so.
     """
 
     user_id: int | None = None
@@ -37,6 +40,7 @@ class Taste:
     locale: Locale = "en"
     tastes: Sequence[str] = ()
     knowledge: UserKnowledge = field(default_factory=UserKnowledge)
+    profile: Mapping[str, str] = field(default_factory=dict)
 
 
 def user_of(database: Database, recommender: Recommender, external_id: str) -> User:
@@ -84,7 +88,8 @@ def taste_of(
     known = UserKnowledge(
         liked, frozenset(disliked), frozenset(seen), frozenset(hidden), tastes, tuple(facts)
     )
-    return Taste(user.id, liked, refused, frozenset(shown), locale, tastes, known)
+    profile = agreed_profile(user)
+    return Taste(user.id, liked, refused, frozenset(shown), locale, tastes, known, profile)
 
 
 def _latest(items: Collection[str]) -> list[str]:

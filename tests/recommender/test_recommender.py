@@ -216,7 +216,7 @@ def test_a_request_that_cannot_be_answered_is_refused(likes: Recommender, reques
     ("requests", "said"),
     [
         (3, "the requests are no table"),
-        ([{"name": "x"}], "no column user, history or query among: name"),
+        ([{"name": "x"}], "no column user, history, query or attributes among: name"),
         ([{"history": "Moon Landing"}], "the history of request 0 is one text"),
         ([{"query": "bread"}, {"query": ""}], "request 1 has nothing to go by"),
         ([{"user": "zoe"}], "the user 'zoe' is not known"),

@@ -175,8 +175,9 @@ def application(
         engine = author if author is None or isinstance(author, EngineService) else None
         engine = engine or (EngineService(author, max_waiting) if author else None)
         service = RecommendService(
-            recommender, database, engine, config.limits, compared, images, config.search_url
-        )
+            recommender, database, engine, config.limits, compared, images, config.search_url,
+            use_profile=config.use_profile,
+        )  # fmt: skip
         try:
             yield create_app(service, config), service, database
         finally:

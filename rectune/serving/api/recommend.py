@@ -67,6 +67,9 @@ class RecommendBody(Body):
     prompt: RerankPrompt | None = None
     """Check the answer against the user's persona; by which prompt a model judges, where it can."""
 
+    attributes: dict[Name, Value] = Field(default_factory=dict, max_length=20)
+    """What the user states, by the names of the training data; only with `--use-profile`."""
+
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
@@ -85,7 +88,8 @@ class RecommendBody(Body):
         Raises:
             UserError: a text holds NUL, or a year is no whole number.
         """
-        for text in (self.query, *self.history):
+        stated = [one for pair in self.attributes.items() for one in pair if isinstance(one, str)]
+        for text in (self.query, *self.history, *stated):
             check_text(text)
         where = {
             name: Range(value.gte, value.lte) if isinstance(value, RangeBody) else _whole_years(name, value)
@@ -94,7 +98,7 @@ class RecommendBody(Body):
         return RecommendQuestion(
             self.user, tuple(self.history), self.query, self.n, tuple(self.exclude), tuple(self.categories),
             where, self.explain, explore=self.explore, locale=self.locale,
-            prompt=self.prompt,
+            prompt=self.prompt, attributes=self.attributes,
         )  # fmt: skip
 
 

@@ -9,7 +9,14 @@ from typing import Any
 from rectune.core.item_values import categories_of
 from rectune.core.text.plain import cut_line, shortened
 from rectune.core.types import Item
-from rectune.serving.answers import MODEL_FAILED, MODEL_TOO_SLOW, NOTHING_CLAIMED, Answer, search_url
+from rectune.serving.answers import (
+    MODEL_FAILED,
+    MODEL_TOO_SLOW,
+    NOTHING_CLAIMED,
+    UNKNOWN_STATED,
+    Answer,
+    search_url,
+)
 from rectune.serving.store.tables import FeedbackType, Recommendation, RecommendedItem
 from rectune.serving.web.judge_view import JudgeView
 
@@ -169,4 +176,5 @@ def _named(titles: Sequence[str]) -> tuple[str, ...]:
 
 def _noted(notes: Sequence[str]) -> tuple[str, ...]:
     """Notes in the words of the page, which translates them; the page itself says what it knows of a user."""
-    return tuple(NOTES.get(note, note) for note in notes if note != NOTHING_CLAIMED)
+    plain = (note for note in notes if note != NOTHING_CLAIMED and not note.startswith(UNKNOWN_STATED))
+    return tuple(NOTES.get(note, note) for note in plain)

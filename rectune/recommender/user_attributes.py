@@ -1,0 +1,128 @@
+"""What users state of themselves: checked, read from tables, and what of it a ranker learnt."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from rectune.core.errors import UserError
+from rectune.core.progress import say
+from rectune.rankers.base import Attributes
+from rectune.rankers.side_features import attribute_names
+from rectune.readers import table
+from rectune.readers.columns import INTERACTION_NAMES, find_columns
+from rectune.readers.drops import Drops, left_out_lines
+from rectune.readers.file_format import FileFormat
+from rectune.recommender.tables import as_file
+
+
+def checked_attributes(stated: Any) -> dict[str, object]:
+    """What a user states, by name, without what is empty.
+
+    Args:
+        stated: a mapping, or one as a JSON object; None or an empty text for nothing.
+
+    Raises:
+        UserError: it is none, or a value is neither a text nor a number.
+    """
+    hint = 'give names with texts or numbers, as {"gender": "female", "age": 34}'
+    if isinstance(stated, str) and stated.strip():
+        try:
+            stated = json.loads(stated)
+        except ValueError:
+            raise UserError(f"attributes of a user that are no JSON: {stated[:60]}", hint=hint) from None
+    if stated is None or stated == "":
+        return {}
+    if not isinstance(stated, Mapping):
+        raise UserError("attributes of a user that are no mapping", hint=hint)
+    found = {str(name): value for name, value in stated.items() if not _is_empty(value)}
+    for name, value in found.items():
+        if not isinstance(value, (str, int, float)):
+            raise UserError(f"the attribute {name} is neither a text nor a number", hint=hint)
+    return found
+
+
+def known_attributes(stated: Attributes, known: Collection[str]) -> tuple[dict[str, object], tuple[str, ...]]:
+    """What a ranker learnt something of, and the rest as `name: value`.
+
+    Args:
+        stated: what a user states.
+        known: see `Ranker.attributes_known`.
+    """
+    kept = dict[str, object]()
+    unknown = list[str]()
+    for name, value in stated.items():
+        said = attribute_names({name: value})
+        if any(one in known for one in said):
+            kept[name] = value
+        else:
+            unknown += said
+    return kept, tuple(unknown)
+
+
+def read_attributes(
+    users: Any, known: Collection[str], columns: Mapping[str, str] | None = None
+) -> dict[str, dict[str, object]]:
+    """What users state, by user, of those who are known; of the others it is said how many there are.
+
+    Args:
+        users: user -> attributes; or a file or frame with a column of users, whose other columns are what
+            they state.
+        known: the users who liked something.
+        columns: `user_id` -> the column of users, where the guess would be another.
+
+    Raises:
+        UserError: the table cannot be read, or has no column of users; see `checked_attributes` too.
+    """
+    if isinstance(users, Mapping):
+        rows = [(_user_id(user), checked_attributes(stated)) for user, stated in users.items()]
+    else:
+        rows = _rows(users, (columns or {}).get("user_id", ""))
+    found = dict(rows)
+    stated = {user: own for user, own in found.items() if own and user in known}
+    names = dict.fromkeys(name for own in stated.values() for name in own)
+    strange = sum(user not in known for user in found)
+    more = [f"left out: {strange:,} who liked nothing"] if strange else []
+    if twice := len(rows) - len(found):
+        more.append(f"{twice:,} rows of users who come again: the last one counts")
+    said = f"users: {len(stated):,} of {len(known):,} state something: {', '.join(names) or 'nothing'}"
+    say("; ".join([said, *more]))
+    return stated
+
+
+def say_unknown(unknown: Iterable[Collection[str]]) -> None:
+    """Say what was stated in many requests and is not known to what ranks (`unknown`, of each), how often."""
+    counts = Counter(one for some in unknown for one in some)
+    if counts:
+        told = ", ".join(f"{one} ({count:,})" for one, count in counts.most_common(5))
+        more = f", and {len(counts) - 5:,} others" if len(counts) > 5 else ""
+        say(f"stated, not known to what ranks, and left out: {told}{more}")
+
+
+def _rows(users: Any, column: str) -> list[tuple[str, dict[str, object]]]:
+    """User and attributes of every row of a table."""
+    drops, written = Drops(), FileFormat()
+    with as_file(users) as path:
+        there = table.columns(path, written)
+        names = {"user_id": INTERACTION_NAMES["user_id"]}
+        mapped = {"user_id": column} if column in there else {}
+        column = find_columns(path, there, names, mapped, ("user_id",)).taken["user_id"]
+        rows = list(table.rows(path, there, drops, written))
+    if left_out := left_out_lines(drops):
+        say("\n".join(left_out))
+    stated = [(row.pop(column), row) for row in rows]
+    if nobody := sum(_is_empty(user) for user, _ in stated):
+        say(f"left out: {nobody:,} rows without a user")
+    return [(_user_id(user), checked_attributes(row)) for user, row in stated if not _is_empty(user)]
+
+
+def _user_id(value: object) -> str:
+    """As the reader of interactions has it: a whole number without a fraction."""
+    return re.sub(r"^(-?\d+)\.0+$", r"\1", str(value).strip())
+
+
+def _is_empty(value: object) -> bool:
+    return value is None or value == "" or (isinstance(value, float) and value != value)
