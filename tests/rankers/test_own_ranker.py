@@ -81,7 +81,7 @@ class Next(Own):
         ]
 
 
-@pytest.mark.parametrize(("users", "tuned"), [(9, {}), (10, {"step": 1})])
+@pytest.mark.parametrize(("users", "tuned"), [(29, {}), (30, {"step": 1})])
 def test_too_few_held_out_users_tune_nothing(users: int, tuned: dict[str, int]):
     name = f"{__name__}:Next"
     choice = choose(world(), ChoiceOptions((name, "bm25"), users=users)).choice
