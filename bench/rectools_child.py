@@ -2,7 +2,8 @@
 
 `python bench/rectools_child.py FOLDER LENGTH`: reads likes.csv (user, item, place, part) of the folder, part
 0 for training, 1 for validation, 2 for tests; writes ranks.csv (user, rank of the test's like, 0: not among
-the first 10) and figures.json. Training goes on by `ROUND` epochs until NDCG@10 of validation is no better.
+the first 10) and figures.json. Training goes on by `ROUND` epochs until NDCG@10 of validation has not got
+better for `PATIENCE` rounds: with two it ends on the plateau on which such networks stay for long.
 """
 
 import json
@@ -19,7 +20,7 @@ from rectools import Columns
 from rectools.dataset import Dataset
 from rectools.models import SASRecModel
 
-K, ROUND, PATIENCE, MOST = 10, 5, 2, 40  # items of a list; epochs of a round; rounds
+K, ROUND, PATIENCE, MOST = 10, 5, 10, 40  # items of a list; epochs of a round; rounds
 
 
 def dataset_of(likes: pd.DataFrame) -> Any:
