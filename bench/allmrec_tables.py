@@ -17,10 +17,11 @@ from rectune.core.stats.metrics import UserBootstrap, target_rank
 from rectune.core.text.tables import Table
 
 _BOOTSTRAP = 2000
-COMPARED = "allmrec, sum"
+COMPARED = ("allmrec, sum", "allmrec_list, sum")  # the first of them that was measured
 BESIDE = (
-    "language model alone, sum", "mlp_llm, sum", "tallrec", "allmrec, text, sum", "allmrec_items", "sasrec",
-    "sasrec_text", "ease",
+    "language model alone, sum", "language model alone, list, sum", "allmrec_list, sum", "mlp_llm, sum",
+    "tallrec", "allmrec, text, sum", "allmrec_list, text, sum", "allmrec_items", "sasrec", "sasrec_text",
+    "ease",
 )  # fmt: skip
 
 Ranks = dict[str, dict[str, int]]  # of a row of the table, and in it of an ask
@@ -113,20 +114,21 @@ def hits_table(title: str, world: World, ranks: Ranks) -> Table:
 
 
 def differences_table(ranks: Ranks, seed: int = 0) -> Table:
-    """Hit@1 of `allmrec` less that of each of the others over the same users, with 95 % intervals by a
-    bootstrap; empty where it was not measured.
+    """Hit@1 of `allmrec`, or of `allmrec_list` without it, less that of each of the others over the same
+    users, with 95 % intervals by a bootstrap; empty where neither was measured.
     """
-    own = ranks.get(COMPARED)
-    if own is None:
+    name = next((one for one in COMPARED if one in ranks), None)
+    if name is None:
         return Table([], [])
+    own = ranks[name]
     drawn = UserBootstrap(list(own), _BOOTSTRAP, seed)
     rows = []
     for other in BESIDE:
-        if other in ranks:
+        if other in ranks and other != name:
             less = np.array([float(own[ask] == 1) - float(ranks[other][ask] == 1) for ask in own])
             low, high = drawn.interval(less)
             rows.append([other, f"{less.mean():+.3f} ({low:+.3f} to {high:+.3f})"])
-    return Table([f"{COMPARED}, less", f"{ALL}, n = {len(own)}"], rows)
+    return Table([f"{name}, less", f"{ALL}, n = {len(own)}"], rows)
 
 
 def _share(hits: Sequence[bool]) -> str:
