@@ -178,7 +178,8 @@ class AllmRec(WritingRanker):
         if items.joint is not None:
             self.record.wishes = self._asked
             told = ", ".join(f"{count:,} by {kind}" for kind, count in self._asked.items())
-            say(f"  {self.name}: of {self.record.cases:,} cases some asked in words: {told}")
+            count, cases = sum(self._asked.values()), self.record.cases
+            say(f"  {self.name}: {count:,} of {cases:,} cases asked for something in words: {told}")
         return self
 
     def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
