@@ -142,19 +142,14 @@ def answer_losses(
         answers: ids of each.
     """
     rows = [
-        torch.cat([prompt, model.embed(torch.tensor(ids[:-1], dtype=torch.long))])
+        torch.cat([prompt, model.embed(torch.tensor(ids, dtype=torch.long))])
         for prompt, ids in zip(prompts, answers, strict=True)
     ]
-    batch, longest = padded(rows), max(map(len, answers))
-    model.check_length(batch.inputs.shape[1])
-    logits = model.model(
-        inputs_embeds=batch.inputs, attention_mask=batch.mask, position_ids=batch.positions, use_cache=False,
-        logits_to_keep=longest,
-    ).logits  # fmt: skip
-    labels = torch.full((len(rows), longest), NOT_COUNTED, device=logits.device)
-    for row, ids in enumerate(answers):
-        labels[row, longest - len(ids) :] = torch.tensor(ids)
-    return _summed(logits, labels)
+    labels = [
+        torch.tensor([*[NOT_COUNTED] * len(prompt), *ids])
+        for prompt, ids in zip(prompts, answers, strict=True)
+    ]
+    return label_losses(model, rows, labels)
 
 
 def label_losses(
@@ -163,25 +158,23 @@ def label_losses(
     """The sum of -log p over all labels of rows, and how many there are.
 
     Args:
-        model: reads.
+        model: reads; of each row all but the last place, and logits are made from the first label of any on.
         rows: [n, width] input embeddings of each; gradients reach them.
         labels: [n] the id that stands at each place and is to be told from those before it, or `NOT_COUNTED`;
-            a row's first is not counted.
+            a row's first is not counted. At least one is counted.
     """
-    batch = padded(rows)
-    longest = batch.inputs.shape[1]
-    model.check_length(longest)
+    batch, following = padded([row[:-1] for row in rows]), [ids[1:] for ids in labels]
+    model.check_length(batch.inputs.shape[1])
+    kept = max(len(ids) - int((ids != NOT_COUNTED).nonzero()[0]) for ids in following if len(ids))
     logits = model.model(
-        inputs_embeds=batch.inputs, attention_mask=batch.mask, position_ids=batch.positions, use_cache=False
-    ).logits
-    wanted = torch.full((len(rows), longest), NOT_COUNTED, device=logits.device)
-    for row, ids in enumerate(labels):
-        wanted[row, longest - len(ids) + 1 :] = ids[1:]
-    return _summed(logits[:, :-1], wanted[:, 1:])
-
-
-def _summed(logits: Tensor, labels: Tensor) -> tuple[Tensor, int]:
+        inputs_embeds=batch.inputs, attention_mask=batch.mask, position_ids=batch.positions, use_cache=False,
+        logits_to_keep=kept,
+    ).logits  # fmt: skip
+    wanted = torch.full((len(rows), kept), NOT_COUNTED, device=logits.device)
+    for row, ids in enumerate(following):
+        own = ids[-kept:]
+        wanted[row, kept - len(own) :] = own
     total = torch.nn.functional.cross_entropy(
-        logits.float().flatten(0, 1), labels.flatten(), ignore_index=NOT_COUNTED, reduction="sum"
+        logits.float().flatten(0, 1), wanted.flatten(), ignore_index=NOT_COUNTED, reduction="sum"
     )
-    return total, int((labels != NOT_COUNTED).sum())
+    return total, int((wanted != NOT_COUNTED).sum())
