@@ -153,11 +153,12 @@ class DomainData:
         others = {item_id: text for item_id, text in texts.items() if text != self.text(item_id)}
         if new := sorted(set(others.values()) - self._of_texts.keys()):
             self._of_texts.update(zip(new, embed(new, self.embedder), strict=True))
-        self.embed(texts.keys() - others.keys())
         found = np.zeros((len(texts), dimension(self.embedder)), np.float32)
+        if same := [at for at, item_id in enumerate(texts) if item_id not in others]:
+            found[same] = self.vectors([item_id for item_id in texts if item_id not in others])
         for at, item_id in enumerate(texts):
-            same = item_id not in others
-            found[at] = self.vectors([item_id])[0] if same else self._of_texts[others[item_id]]
+            if item_id in others:
+                found[at] = self._of_texts[others[item_id]]
         return found
 
     def all_vectors(self) -> Vectors:
