@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from bench.support import Titles
 from rectune.align.comparison import PairwiseComparison, read_comparison, win_rate_line
 from rectune.align.decisions import Decision
 from rectune.align.tasks import PROMPTS_FILE, AnnotationTask
@@ -34,8 +33,9 @@ from rectune.core.text.figures import share_in_words, with_ends
 from rectune.core.types import Prompt
 from rectune.prompts.answers import read_answer, reasons
 from rectune.prompts.teacher_prompts import facts
+from rectune.prompts.title_index import TitleIndexes
 from rectune.recommender.explanation_request import ExplanationRequest
-from rectune.recommender.reason_checks import fault
+from rectune.recommender.reason_checks import IndexedTitles, fault
 
 Verdict = Literal["a", "b", "tie"]
 NO_ITEM = "names no item, or one of the history"
@@ -126,22 +126,28 @@ def summary(comparison: PairwiseComparison, shown: Sequence[Shown], verdicts: Se
     ]
 
 
-def checked(text: str, prompt: Prompt, catalogue: Catalogue, titles: Titles) -> str:
+def checked(text: str, prompt: Prompt, catalogue: Catalogue, titles: TitleIndexes) -> str:
     """What is wrong with the reasons of an answer that names an item; empty if nothing is found."""
-    place = read_answer(text, titles.titles[prompt.domain]).recommended
-    bearers = titles.titles[prompt.domain].ids(place)
+    place = read_answer(text, titles[prompt.domain]).recommended
+    bearers = titles[prompt.domain].ids(place)
     if not bearers or bearers & set(prompt.history):
         return NO_ITEM
     item = catalogue.get(prompt.domain, min(bearers))
     liked = tuple(catalogue.get(prompt.history_domain, one) for one in prompt.history)
     request = ExplanationRequest(item, liked, prompt.query, prompt.locale)
     body = reasons(text).strip()
-    return fault(body if body.startswith(request.opening) else f"{request.opening} {body}", request, titles)
+    whole = body if body.startswith(request.opening) else f"{request.opening} {body}"
+    return fault(whole, request, IndexedTitles(titles))
+
+
+def titles_of(catalogue: Catalogue) -> TitleIndexes:
+    """The titles of all its items."""
+    return TitleIndexes([item for domain in sorted(catalogue.domains) for item in catalogue.of(domain)])
 
 
 def check_lines(comparison: PairwiseComparison, catalogue: Catalogue) -> list[str]:
     """Of each system the answers that pass, and what the others fail by; equal answers are left out."""
-    titles = Titles([item for domain in sorted(catalogue.domains) for item in catalogue.of(domain)])
+    titles = titles_of(catalogue)
     lines = []
     for at, system in enumerate(comparison.systems):
         found = [checked(t.answers[at], t.prompt, catalogue, titles) for t in comparison.tasks]
@@ -154,7 +160,7 @@ def to_read(
     shown: Sequence[Shown], catalogue: Catalogue
 ) -> tuple[list[dict[str, Any]], dict[str, list[str]]]:
     """What the reader gets, and the key: by number the systems of a and b."""
-    rows, key = [], {}
+    rows, key, titles = [], {}, titles_of(catalogue)
     for number, one in enumerate(shown, 1):
         prompt = one.task.prompt
         texts = [one.task.answers[at] for at in one.order]
@@ -166,18 +172,17 @@ def to_read(
                 "liked": [facts(item, prompt.locale) for item in liked],
                 "a": texts[0],
                 "b": texts[1],
-                "the catalogue on what they name": _named(texts, prompt, catalogue),
+                "the catalogue on what they name": _named(texts, prompt, titles),
             }
         )
         key[str(number)] = [one.task.systems[at] for at in one.order]
     return rows, key
 
 
-def _named(texts: Sequence[str], prompt: Prompt, catalogue: Catalogue) -> list[str]:
-    items = catalogue.of(prompt.domain)
-    titles = Titles(items).titles[prompt.domain]
-    places = [read_answer(text, titles).recommended for text in texts]
-    return ["no item" if at is None else facts(titles.items[at], prompt.locale) for at in places]
+def _named(texts: Sequence[str], prompt: Prompt, titles: TitleIndexes) -> list[str]:
+    own = titles[prompt.domain]
+    places = [read_answer(text, own).recommended for text in texts]
+    return ["no item" if at is None else facts(own.items[at], prompt.locale) for at in places]
 
 
 def main() -> None:
