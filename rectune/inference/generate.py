@@ -16,6 +16,7 @@ from rectune.core.errors import UserError
 from rectune.core.extras import needs_extra
 from rectune.core.progress import detail, progress, say
 from rectune.core.settings import EngineConfig, RemoteConfig, SamplingConfig
+from rectune.core.text.plain import locale_of
 from rectune.core.types import Provenance
 from rectune.inference.backends import Backend
 from rectune.inference.engine_cache import cached_engine
@@ -23,7 +24,7 @@ from rectune.inference.generation_cache import GenerationCache, request_key
 from rectune.inference.gguf_model import describe
 from rectune.inference.llamacpp import engine_version
 from rectune.inference.requests import GenerationRequest, GenerationResult
-from rectune.inference.token_budgets import with_budgets
+from rectune.inference.token_budgets import SAME_LENGTHS, token_lengths_of, with_budgets
 
 if TYPE_CHECKING:
     from rectune.inference.server import ServerBackend
@@ -92,7 +93,7 @@ def generate(
     Raises:
         UserError: no usable model, template, server or cache, or more failures than allowed.
     """
-    requests = budgeted(model, requests, engine)
+    requests = _budgeted(model, requests, engine)
     with GenerationCache(generation_cache) as book:
         keys = _keys(model, requests, book)
         answers = book.get_many(keys)
@@ -126,11 +127,13 @@ def _telling(
     return tell
 
 
-def budgeted(
+def _budgeted(
     model: Model, requests: Sequence[GenerationRequest], engine: EngineConfig
-) -> Sequence[GenerationRequest]:
-    """As `with_budgets`; how many tokens a served model needs is not known here."""
-    return with_budgets(model, requests, engine) if isinstance(model, Path) else requests
+) -> list[GenerationRequest]:
+    if all(locale_of(one.messages[0][1]) == "en" for one in requests):
+        return list(requests)  # no file is read for what stays as it is
+    lengths = token_lengths_of(model) if isinstance(model, Path) else SAME_LENGTHS
+    return with_budgets(requests, lengths, engine.context)
 
 
 def missing(
@@ -138,7 +141,7 @@ def missing(
 ) -> list[GenerationRequest]:
     """The requests whose answers the generation cache does not hold."""
     with GenerationCache(generation_cache) as book:
-        keys = _keys(model, budgeted(model, requests, engine), book)
+        keys = _keys(model, _budgeted(model, requests, engine), book)
         found = book.get_many(keys)
     return [request for key, request in zip(keys, requests, strict=True) if key not in found]
 

@@ -20,6 +20,7 @@ from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.inference.scheduler import Scheduler
 from rectune.inference.scoring import ScoringJob, TokenLogs, score, tokenised
 from rectune.inference.stream import GenerationStream
+from rectune.inference.token_budgets import token_lengths
 from rectune.inference.token_trie import LONGEST, TokenTrie
 from rectune.inference.vocabulary import opened_vocabulary
 
@@ -32,6 +33,7 @@ class LlamaEngine(Backend):
         name: the model's name for display, see `describe`.
         quantisation: the file's main tensor type, such as "Q4_1".
         version: "llama-cpp-python" and its version.
+        lengths: how many times the tokens of English the model needs in each language.
 
     Raises:
         UserError: the file is missing or no GGUF file that llama.cpp takes, or memory does not suffice.
@@ -43,6 +45,7 @@ class LlamaEngine(Backend):
         self.name, self.quantisation = describe(model)
         self.version = engine_version()
         self._context = Context(model, engine)
+        self.lengths = token_lengths(self._context.vocabulary)
         self._scheduler = Scheduler(self._context)
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ from rectune.inference.requests import GenerationResult
 from rectune.inference.scoring import ScoringJob
 from rectune.inference.server import Ask, ServerBackend
 from rectune.inference.stream import GenerationStream
+from rectune.inference.token_budgets import SAME_LENGTHS
 
 _LOOK = 0.05  # seconds that a step waits for an answer
 
@@ -45,11 +46,13 @@ class RemoteEngine:
         model: see there.
         slots: requests that are open at once.
         context: 0, since servers do not say it in one way.
+        lengths: 1 for every language, since tokens are not known here.
         evaluated_prompt_tokens: tokens of the prompts of finished answers, as the server counted them.
     """
 
     def __init__(self, model: ServedModel) -> None:
         self.model, self.slots, self.context = model, model.remote.concurrency, 0
+        self.lengths = SAME_LENGTHS
         self.evaluated_prompt_tokens = 0
         self._waiting: deque[GenerationStream] = deque()
         self._open: dict[Job, _Open] = {}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 from rectune.core.errors import RectuneError, UserError
+from rectune.core.types import Locale
 from rectune.inference.generate import Model
 from rectune.inference.jobs import Job, Priority
 from rectune.inference.requests import Finish, GenerationRequest, GenerationResult
@@ -39,6 +40,11 @@ class ServableEngine(Protocol):
     @property
     def context(self) -> int:
         """Tokens that a sequence may reach."""
+        ...
+
+    @property
+    def lengths(self) -> Mapping[Locale, float]:
+        """How many times the tokens of English the model needs in each language."""
         ...
 
     @property
@@ -84,11 +90,13 @@ class EngineService(AbstractContextManager["EngineService"]):
         name: of the model, for clients.
         slots: sequences that are generated together.
         context: tokens that a sequence may reach, prompt and answer together.
+        lengths: how many times the tokens of English the model needs in each language.
     """
 
     def __init__(self, engine: ServableEngine, max_waiting: int | None = None) -> None:
         self._engine = engine
         self.model, self.slots, self.context = engine.model, engine.slots, engine.context
+        self.lengths = engine.lengths
         self.name = self.model.stem if isinstance(self.model, Path) else self.model.name
         places = _WAITING * engine.slots if max_waiting is None else max_waiting
         self._state = ServiceState(engine.slots, places)

@@ -12,13 +12,14 @@ from queue import Empty, SimpleQueue
 from rectune.core.errors import UserError
 from rectune.core.settings import EngineConfig
 from rectune.core.types import content_id
-from rectune.inference.generate import Model, OnAnswer, budgeted, check_failures
+from rectune.inference.generate import Model, OnAnswer, check_failures
 from rectune.inference.generation_cache import request_key
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.inference.sentences import SentenceReader
 from rectune.inference.service_call import EngineCall
 from rectune.inference.service_state import EngineBusy, EngineClosed
 from rectune.inference.stream import GenerationStream
+from rectune.inference.token_budgets import with_budgets
 
 _FEWER = "ask for less, or give the engine a larger context"
 _STEP = 0.5  # seconds that the engine has to end what is stopped; else what it wrote so far is taken
@@ -81,7 +82,7 @@ class ServiceGenerate:
         Args:
             model: the one that the service runs.
             requests: what to answer.
-            engine: how answers are budgeted; the service's own settings run it.
+            engine: not used; the service's own settings run it.
             generation_cache: not used.
             label: names the work in errors.
             failures: the share of the requests that may fail.
@@ -96,8 +97,7 @@ class ServiceGenerate:
         service = self.call.service
         if _place(model) != _place(service.model):
             raise UserError(f"the service runs {service.model}, not {model}", where=label)
-        budget = engine.model_copy(update={"context": service.context})
-        asked = [self._varied(one) for one in budgeted(model, requests, budget)]
+        asked = [self._varied(one) for one in with_budgets(requests, service.lengths, service.context)]
         places: dict[bytes, list[int]] = {}
         for at, request in enumerate(asked):
             places.setdefault(request_key("", request, hold=False), []).append(at)

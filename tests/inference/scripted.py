@@ -16,6 +16,7 @@ from rectune.inference.context import TokenBatch
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.inference.scheduler import Scheduler
 from rectune.inference.stream import GenerationStream
+from rectune.inference.token_budgets import SAME_LENGTHS
 
 END = 0
 
@@ -151,6 +152,7 @@ class Gated:
     """An engine for a service, whose steps wait until they are let through, one by one or all."""
 
     model = Path("scripted.gguf")
+    lengths = SAME_LENGTHS
 
     def __init__(self, model: Scripted, fail: Callable[[int], bool] = lambda step: False) -> None:
         self.scripted, self.scheduler, self._fail = model, Scheduler(model), fail

@@ -17,6 +17,7 @@ from rectune.inference.llamacpp import LlamaEngine
 from rectune.inference.requests import GenerationResult
 from rectune.inference.service import EngineService
 from rectune.inference.stream import GenerationStream
+from rectune.inference.token_budgets import SAME_LENGTHS
 
 from .conftest import Ask
 
@@ -25,6 +26,7 @@ class Slow:
     """An engine whose every step writes a letter to all streams, of five; `failing` fails the next step."""
 
     model, slots, context = Path("m.gguf"), 64, 100
+    lengths = SAME_LENGTHS
     evaluated_prompt_tokens = 0  # its prompts have none
 
     def __init__(self) -> None:

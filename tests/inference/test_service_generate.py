@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -252,3 +253,18 @@ def test_a_real_engine_scores_beside_what_it_writes(several: LlamaEngine, model:
     assert still and text
     for own, other in zip(found, wanted, strict=True):
         assert own == pytest.approx(other, abs=0.05)
+
+
+def test_korean_gets_its_longer_budget_though_the_models_file_is_gone(model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "model.gguf"
+    shutil.copyfile(model, file)
+    asked = GenerationRequest(
+        "r",
+        (("system", "짧게 답하세요"), ("user", "하나, 둘, 셋")),
+        SamplingConfig(max_tokens=3, temperature=0.0),
+        1,
+    )
+    with EngineService(LlamaEngine(file, CONFIG)) as service, EngineCall(service) as call:
+        file.unlink()
+        (answer,) = ServiceGenerate(call)(file, [asked], CONFIG, tmp_path / "none.sqlite", "test")
+    assert 3 < answer.tokens <= 3 * 7 and answer.finish != "error"

@@ -10,7 +10,7 @@ from rectune.core.settings import EngineConfig, SamplingConfig
 from rectune.core.types import Item
 from rectune.inference.llamacpp import LlamaEngine
 from rectune.inference.requests import GenerationRequest
-from rectune.inference.token_budgets import tokens_in, with_budgets
+from rectune.inference.token_budgets import token_lengths_of, with_budgets
 from rectune.prompts.teacher_prompts import query_messages
 
 ITEM = Item(
@@ -23,8 +23,11 @@ def asked(text: str, tokens: int) -> GenerationRequest:
 
 
 def test_the_embedded_model_needs_several_times_the_tokens_for_korean(model: Path) -> None:
-    assert tokens_in("en", model) == 1.0
-    assert 3.0 < tokens_in("ko", model) < 7.0
+    lengths = token_lengths_of(model)
+    assert lengths["en"] == 1.0
+    assert 3.0 < lengths["ko"] < 7.0
+    with LlamaEngine(model, EngineConfig(context=640, max_num_seqs=1, threads=1, weights="file")) as engine:
+        assert engine.lengths == lengths
 
 
 @pytest.mark.parametrize(
@@ -34,9 +37,9 @@ def test_a_budget_follows_the_language_within_half_of_the_context(
     model: Path, tokens: int, context: int, least: int, most: int
 ) -> None:
     korean, english = with_budgets(
-        model,
         [asked("추천하는 이유를 설명하세요", tokens), asked("Say why", tokens)],
-        EngineConfig(context=context),
+        token_lengths_of(model),
+        context,
     )
     assert least <= korean.sampling.max_tokens <= most
     assert english == asked("Say why", tokens)

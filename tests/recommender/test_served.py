@@ -18,6 +18,7 @@ from rectune.inference.scoring import ScoringJob
 from rectune.inference.service import EngineService
 from rectune.inference.service_call import EngineCall
 from rectune.inference.service_state import CallCancelled, EngineClosed
+from rectune.inference.token_budgets import SAME_LENGTHS
 from rectune.rankers.base import fit_ranker
 from rectune.rankers.domain_data import DomainData
 from rectune.rankers.rerank import Reranker, title_scores
@@ -39,6 +40,7 @@ class Author:
     """An engine that writes a word of every answer a step, and finds the title Harbour the likeliest."""
 
     model, slots, context = Path("m.gguf"), 4, 500
+    lengths = SAME_LENGTHS
     evaluated_prompt_tokens = 0  # its prompts have none
 
     def __init__(self, write: Callable[[GenerationRequest], str]) -> None:

@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.inference.service import EngineService
+from rectune.inference.token_budgets import SAME_LENGTHS
 from rectune.rankers.base import Ranker
 from rectune.recommender.generative import GenerativeRecommender
 from rectune.recommender.recommender import Recommender
@@ -37,6 +38,7 @@ class Author:
     """An engine that writes a word of every answer a step; one answer at a time, others wait."""
 
     context = 500
+    lengths = SAME_LENGTHS
 
     def __init__(
         self,
