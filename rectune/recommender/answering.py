@@ -111,6 +111,11 @@ class CatalogueAnswers:
         return self.ranker_writes and ranker_can_write(self.ranker)
 
     @property
+    def attributes_known(self) -> frozenset[str]:
+        """What the ranker learnt from of what users state; see `Ranker.attributes_known`."""
+        return self.ranker.attributes_known if self.ranker else frozenset[str]()
+
+    @property
     def users(self) -> Collection[str]:
         """The users whose histories are known."""
         return self._histories.keys()
@@ -127,9 +132,10 @@ class CatalogueAnswers:
         `events` hears of the items before the reasons, and of each reason as soon as it has been checked.
         """
         within = self._within(options)
-        known = self.ranker.attributes_known if self.ranker else frozenset[str]()
         read = [
-            read_request(request, self.domain, self.items, self.titles).with_known_attributes(known)
+            read_request(request, self.domain, self.items, self.titles).with_known_attributes(
+                self.attributes_known
+            )
             for request in requests
         ]
         if self.ranker is None:

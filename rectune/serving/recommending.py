@@ -210,8 +210,7 @@ class RecommendService:
 
     def _stated(self, work: Work) -> Mapping[str, object]:
         """What is stated and known to the ranker; of the rest the answer has a note."""
-        ranker = work.catalogue.recommender.ranker
-        known = ranker.attributes_known if ranker else frozenset[str]()
+        known = work.catalogue.recommender.attributes_known
         # Of a profile that nobody learnt from there is nothing to tell.
         own = stated_by(work.taste.profile, known) if known and self.use_profile else {}
         kept, unknown = known_attributes({**own, **checked_attributes(work.question.attributes)}, known)

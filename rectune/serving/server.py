@@ -169,6 +169,5 @@ def _about(config: ServerConfig, service: RecommendService, database: str, keys:
 
 def _used(recommender: Recommender) -> str:
     """What a ranker knows of what users state, by name."""
-    known = recommender.ranker.attributes_known if recommender.ranker else frozenset[str]()
-    names = sorted({one.partition(": ")[0] for one in known})
+    names = sorted({one.partition(": ")[0] for one in recommender.attributes_known})
     return f"count, by the names {', '.join(names)}" if names else "take no part: what ranks learnt from none"

@@ -25,6 +25,13 @@ def recommender(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
     )
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
+    """Its ranker learnt nothing from what users state."""
+    folder = tmp_path_factory.mktemp("plain")
+    return Recommender.fit(interactions(), ITEMS, ranker="item_knn", folder=folder, retrieval=RETRIEVAL)
+
+
 @pytest.fixture
 def server(recommender: Recommender, tmp_path: Path) -> Iterator[World]:
     with world(recommender, tmp_path, use_profile=True) as found:
@@ -76,6 +83,18 @@ def test_without_the_switch_age_and_sex_take_no_part(silent: World):
     refused = silent.client.post("/api/v1/recommend", json={"attributes": {"gender": "male"}})
     assert refused.status_code in (400, 422)
     assert "--use-profile" in refused.json()["error"]["message"]
+
+
+def test_the_page_promises_that_it_counts_only_where_it_does(
+    server: World, silent: World, plain: Recommender, tmp_path: Path
+):
+    counts, nothing = "This counts in what is recommended", "None of this changes what is recommended"
+    with world(plain, tmp_path / "plain", use_profile=True) as learnt_nothing:
+        for found, says, never in (
+            (server, counts, nothing), (silent, nothing, counts), (learnt_nothing, nothing, counts)
+        ):  # fmt: skip
+            page = found.client.get("/welcome").text
+            assert says in page and never not in page
 
 
 def test_a_request_states_for_itself_and_what_is_not_known_is_told(server: World):

@@ -121,5 +121,5 @@ def _welcome(request: Request, form: Profile | None = None, told: str = "") -> R
         request, "welcome.html", 422 if told else 200, form=form or Profile(), told=told,
         categories=catalogue.frequent_categories[:_OFFERED], items=len(catalogue.items),
         domain=catalogue.recommender.domain, age_bands=AGE_BANDS, sexes=SEXES,
-        use_profile=state_of(request).service.use_profile,
+        profile_counts=state_of(request).service.use_profile and bool(catalogue.recommender.attributes_known),
     )  # fmt: skip
