@@ -10,6 +10,9 @@ without titles. Beside `ease` where the domain was trained on, beside `hybrid` i
 chosen on four fifths of the users for the last fifth. `--written` lets it write the next title itself, too,
 and counts those that the domain lacks.
 
+`--learn-from 64` lets rows and rankers learn from so many users of a domain: what does a tuned model add then
+to `hybrid`, and to what is chosen on these users?
+
 `--rows known unknown` trains on rows whose titles the untuned model knows by heart, and on rows whose it does
 not (`bench.learning_known`); `--systems own thinking` takes our system messages, or one for all domains that
 asks for steps with reasons. What differs in one of these alone is then compared user by user.
@@ -38,7 +41,17 @@ from bench.learning_known import KNOWN, ByHeart
 from bench.learning_model import Clock, Learner, Stopped, Trained
 from bench.learning_rows import FORMS, SYSTEMS, Ids, World, list_tokens, made
 from bench.learning_tables import Group, Scored, contrasts, table
-from bench.learning_users import LEFT_OUT, TRAINED, Asked, asked_in, beside_of, data_folder, read_world
+from bench.learning_users import (
+    LEFT_OUT,
+    TRAINED,
+    Asked,
+    asked_in,
+    beside_of,
+    data_folder,
+    fitted,
+    learning_from,
+    read_world,
+)
 from bench.learning_written import LONGEST, read_written, written_table
 from rectune.core.settings import LoraSection
 from rectune.core.text.tables import Table
@@ -59,16 +72,23 @@ class Bench:
         data = data_folder(given)
         settings = f"{given.model.replace('/', '_')}-r{given.rank}-{given.rate:g}-{data.name}"
         settings += f"-{given.locale}" if given.locale != "en" else ""
+        few = f"-from{given.learn_from}" if given.learn_from else ""
+        settings += few
         place = given.runs / "learning-curve"
         self.folder, checkpoint = place / settings, place / f"{given.model.replace('/', '_')}-checkpoint"
         self.folder.mkdir(parents=True, exist_ok=True)
         if not checkpoint.exists():
             make_checkpoint(locate(given.model), checkpoint)
-        self.world = replace(read_world(data, load_tokenizer(checkpoint)), locale=given.locale)
+        every = replace(read_world(data, load_tokenizer(checkpoint)), locale=given.locale)
+        self.world = learning_from(every, given.learn_from)
         lora = LoraSection(r=given.rank, lora_alpha=2 * given.rank, lora_dropout=0.0)
         self.learner = Learner(checkpoint, lora, given.rate)
-        kept = place / f"rankers-{data.name}"
-        self.asked = {one: asked_in(self.world, data, one, given.users, kept) for one in given.domains}
+        kept = place / f"rankers-{data.name}{few}"
+        self.asked = dict[str, list[Asked]]()
+        for domain in given.domains:
+            names = beside_of(domain, given.learn_from)
+            rankers = {name: fitted(name, self.world.domains[domain], kept) for name in names}
+            self.asked[domain] = asked_in(every, data, domain, given.users, rankers)
         self.by_heart = ByHeart(self.world, self.learner, self.folder / "by-heart.jsonl")
 
     def measure(self, cell: Cell) -> None:
@@ -194,9 +214,10 @@ class Bench:
                     known = [[prior.get(item, np.nan) for item in one.shown[kind]] for one in able]
                     if not np.isnan(known).any():
                         found[cell.name] = Scored(own, np.array(known), self._cost(cell))
-                others = np.array([one.beside[kind] for one in able])
                 names = [one.case.id for one in able]
-                yield Group(f"{domain}, {kind} others", names, beside_of(domain), others, found)
+                for ranker in able[0].beside[kind]:
+                    others = np.array([one.beside[kind][ranker] for one in able])
+                    yield Group(f"{domain}, {kind} others", names, ranker, others, found)
 
     def written(self, some: Sequence[Cell]) -> Iterator[Table]:
         """What became of the titles written, by domain, for the users for whom every model wrote one."""
@@ -258,6 +279,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--forms", nargs="*", choices=FORMS, default=list(FORMS))
     parser.add_argument("--sizes", nargs="+", type=int, default=[400, 100, 1600])
     parser.add_argument("--seeds", nargs="+", type=int, default=[7])
+    parser.add_argument(
+        "--learn-from", type=int, default=0, help="train users that rows and rankers learn from; 0: all"
+    )
     parser.add_argument("--rows", nargs="+", choices=("all", *KNOWN), default=["all"])
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=["own"])
     parser.add_argument("--locale", choices=("en", "ko"), default="en", help="of the prompts")
@@ -273,6 +297,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="samples, the tiny model, few rows and users")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     given = parser.parse_args()
+    if given.learn_from and given.forms != ["list"]:
+        parser.error("--learn-from goes with --forms list, which is made of likes")
     if given.quick:
         given.model, given.data, given.sizes, given.seeds, given.users = "tiny", None, [4], [7], 3
         given.written = 2

@@ -61,7 +61,7 @@ Pick = Callable[[str, Iterator[Source]], Iterator[Source]]  # of a domain, those
 
 @dataclass(frozen=True)
 class World:
-    """The domains that rows are made of, their train cases, the tokenizer, and what prompts are worded in."""
+    """The domains that rows are made of, all cases, the tokenizer, and what prompts are worded in."""
 
     catalogue: Catalogue
     domains: dict[str, DomainData]
@@ -146,7 +146,8 @@ def _sources(world: World, form: str, domain: str, seed: int) -> Iterator[Source
             titles = world.catalogue.titles(domain, window)
             yield Source(window[GIVEN:], partial(list_row, world, prompt, titles))
         return
-    able = [case for case in world.cases if case.domain == case.history_domain == domain]
+    own = (case for case in world.cases if case.split == "train")
+    able = [case for case in own if case.domain == case.history_domain == domain]
     for at in generator_of("cases", domain, seed).permutation(len(able)):
         yield Source([able[at].target], partial(_answered, world, able[at], ANSWERS[form]))
 

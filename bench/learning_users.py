@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bench.cold_start import POOL as RANKERS
+from bench.cold_start import drawn_users
 from bench.learning_rows import World
 from rectune.core.artifacts import ArtifactStore
 from rectune.core.catalogue import load_catalogue
 from rectune.core.errors import UserError
 from rectune.core.rng import generator_of
 from rectune.core.rows import read_rows
+from rectune.core.settings import FitConfig
 from rectune.core.types import Case
 from rectune.models.chat_tokenization import ChatEncoder
 from rectune.pipeline.run import RunOptions, run_pipeline
 from rectune.rankers.base import Ranker, fit_ranker, ranker_class
+from rectune.rankers.choice import ChoiceOptions
+from rectune.rankers.chosen import ChosenRanker
 from rectune.rankers.domain_data import DomainData, train_likes
 
 TRAINED, LEFT_OUT = ("anime", "movies"), "books"
@@ -38,17 +43,19 @@ class Asked:
     Attributes:
         case: history and target.
         shown: by kind of others, the target first.
-        beside: the scores of these under the ranker that the model is fused with.
+        beside: the scores of these under each ranker that the model is fused with, by its name.
     """
 
     case: Case
     shown: Mapping[str, Sequence[str]]
-    beside: Mapping[str, Sequence[float]]
+    beside: Mapping[str, Mapping[str, Sequence[float]]]
 
 
-def beside_of(domain: str) -> str:
-    """The ranker that a model has to add something to."""
-    return "hybrid" if domain == LEFT_OUT else "ease"
+def beside_of(domain: str, learn_from: int = 0) -> tuple[str, ...]:
+    """The rankers that a model has to add something to: EASE, or with few users what is chosen for them."""
+    if domain == LEFT_OUT:
+        return ("hybrid",)
+    return ("hybrid", "chosen") if learn_from else ("ease",)
 
 
 def data_folder(given: argparse.Namespace) -> Path:
@@ -67,7 +74,7 @@ def data_folder(given: argparse.Namespace) -> Path:
 
 
 def read_world(folder: Path, tokenizer: Any) -> World:
-    """The domains that the stage `data` found, and its train cases."""
+    """The domains that the stage `data` found, and all its cases."""
     catalogue, cases = load_catalogue(folder / "items.parquet"), read_rows(folder / "cases.parquet", Case)
     domains = {
         domain: DomainData(domain, catalogue.of(domain), partial(train_likes, folder, cases, domain))
@@ -76,14 +83,28 @@ def read_world(folder: Path, tokenizer: Any) -> World:
     return World(catalogue, domains, cases, tokenizer, ChatEncoder(tokenizer))
 
 
-def asked_in(world: World, folder: Path, domain: str, users: int, kept: Path) -> list[Asked]:
+def learning_from(world: World, users: int) -> World:
+    """The world as far as so many train users of each domain that is trained on show it; 0: all of them."""
+    if not users:
+        return world
+    few = {
+        domain: data.with_likes(drawn_users(data.likes, users, 0)) if domain in TRAINED else data
+        for domain, data in world.domains.items()
+    }
+    # Likes have users by number and cases by name: with few users there are lists alone, made of likes.
+    return replace(world, domains=few, cases=[case for case in world.cases if case.split == "test"])
+
+
+def asked_in(
+    world: World, folder: Path, domain: str, users: int, rankers: Mapping[str, Ranker]
+) -> list[Asked]:
     """The first test users of a domain, in an order that says nothing.
 
     Args:
-        world, folder: of the stage `data`.
+        world, folder: of the stage `data`; what stands beside targets is drawn by all train users.
         domain: whose users.
         users: at most so many.
-        kept: the folder of fitted rankers.
+        rankers: those that a model has to add something to.
     """
     data = world.domains[domain]
     test = [
@@ -99,11 +120,17 @@ def asked_in(world: World, folder: Path, domain: str, users: int, kept: Path) ->
         every = np.arange(len(ids))
         for case, one in zip(test, shown, strict=True):
             one["popular"] = _beside(case, "popular", ids, every, shares, met[case.user])
-    ranker = _fitted(beside_of(domain), data, kept)
     histories = [case.history for case in test]
-    scores = {kind: ranker.score(histories, [one[kind] for one in shown]) for kind in shown[0]}
+    scores = {
+        kind: {name: one.score(histories, [some[kind] for some in shown]) for name, one in rankers.items()}
+        for kind in shown[0]
+    }
     return [
-        Asked(case, one, {kind: rows[at].tolist() for kind, rows in scores.items()})
+        Asked(
+            case,
+            one,
+            {kind: {name: rows[at].tolist() for name, rows in own.items()} for kind, own in scores.items()},
+        )
         for at, (case, one) in enumerate(zip(test, shown, strict=True))
     ]
 
@@ -138,12 +165,15 @@ def _met(folder: Path, domain: str, users: set[str]) -> dict[str, frozenset[str]
     return {user: frozenset(some) for user, some in found.iter_rows()}
 
 
-def _fitted(name: str, data: DomainData, kept: Path) -> Ranker:
+def fitted(name: str, data: DomainData, kept: Path) -> Ranker:
     """Fitted once, since it takes long."""
     folder = kept / f"{name}-{data.domain}"
     try:
         return ranker_class(name).load(folder)
     except UserError:
-        ranker = fit_ranker(name, data)
+        if name == "chosen":
+            ranker: Ranker = ChosenRanker().fit_with(data, ChoiceOptions(RANKERS, FitConfig().users))
+        else:
+            ranker = fit_ranker(name, data)
         ranker.save(folder)
         return ranker

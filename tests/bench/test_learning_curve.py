@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +15,14 @@ import pytest
 from bench.learning_cells import cells, compared
 from bench.learning_known import one_of_each_group, second_half
 from bench.learning_model import batched, share
-from bench.learning_rows import Row
+from bench.learning_rows import Row, Source, World, made
 from bench.learning_tables import Group, Scored, alone, contrasts, fused, ranks_of, table
+from bench.learning_users import learning_from
 from bench.learning_written import outcome, written_table
+from rectune.core.catalogue import Catalogue
 from rectune.core.types import Case, Item
 from rectune.prompts.title_index import TitleIndex
+from rectune.rankers.domain_data import DomainData, TrainLikes
 
 ROOT = Path(__file__).parents[2]
 
@@ -114,6 +119,35 @@ def test_two_models_are_compared_user_by_user():
     assert name == "a, less b" and alone_gap == "+0.800 [+0.800, +0.800]"
 
 
+def test_rows_are_made_of_train_users_alone_and_of_few_where_so_many_are_asked_for():
+    films = [Item("movies", f"f{at}", f"Film {at}") for at in range(6)]
+    shared = {"domain": "movies", "history_domain": "movies", "history": ("f0",)}
+    cases = [
+        _case(id=split, user=split, split=split, target=f"f{at}", **shared)
+        for at, split in enumerate(("train", "preference", "test"), 1)
+    ]
+    users, items = np.repeat(np.arange(5), 6), np.tile(np.arange(6), 5)
+    likes = TrainLikes(tuple(item.item_id for item in films), users, items)
+    data = DomainData("movies", films, lambda: likes)
+    nothing: Any = None
+    world = World(Catalogue(films), {"movies": data}, cases, nothing, nothing)
+    taught: list[list[str]] = []
+
+    def look(domain: str, sources: Iterator[Source]) -> Iterator[Source]:
+        taught.extend(list(one.taught) for one in sources)
+        yield from ()
+
+    with pytest.raises(ValueError, match="rows of 0 tokens"):
+        made(world, "title", ["movies"], 1, 7, look)
+    assert taught == [["f1"]]
+    few = learning_from(world, 2)
+    assert len(np.unique(few.domains["movies"].likes.users)) == 2
+    assert learning_from(world, 0) is world
+    with pytest.raises(ValueError, match="rows of 0 tokens"):
+        made(few, "title", ["movies"], 1, 7, look)
+    assert taught == [["f1"]]
+
+
 @pytest.mark.slow
 def test_the_whole_program_on_the_samples(tmp_path: Path):
     command = [sys.executable, "-m", "bench.learning_curve", "--quick", "--runs", str(tmp_path)]
@@ -135,3 +169,17 @@ def test_known_rows_and_another_system_message_on_the_samples(tmp_path: Path):
     assert "list-4-7-known, list, less list-4-7-unknown, list" in found.stdout
     assert "choice-4-7-known-thinking, closing, less choice-4-7-known, closing" in found.stdout
     assert "movies" not in found.stdout[found.stdout.index("### ") :]
+
+
+@pytest.mark.slow
+def test_models_and_rankers_that_learn_from_few_users(tmp_path: Path):
+    command = [sys.executable, "-m", "bench.learning_curve", "--quick", "--runs", str(tmp_path)]
+    few = [*command, "--forms", "list", "--learn-from", "12", "--domains", "movies", "books"]
+    found = subprocess.run(few, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert found.returncode == 0, found.stderr
+    for beside in ("movies, uniform others", "`hybrid`", "`chosen`", "list-4-7, list"):
+        assert beside in found.stdout
+    refused = subprocess.run(
+        [*command, "--learn-from", "12"], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert refused.returncode == 2 and "--forms list" in refused.stderr
