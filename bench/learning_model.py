@@ -15,7 +15,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.learning_rows import Ids, Row
@@ -24,7 +26,7 @@ from rectune.core.settings import LoraSection, ModelsConfig
 from rectune.models.attention import BLOCKS
 from rectune.models.loading import add_lora, load_for_training
 
-_BATCH = 1024  # tokens a step, at most, but for a longer row
+BATCH = 1024  # tokens a step, at most, but for a longer row
 _EVERY = 20.0  # processor seconds between what is kept of a training
 
 
@@ -63,12 +65,13 @@ class Learner:
         checkpoint: its folder.
         lora: of the adapters.
         rate: the peak of the learning rate, which rises for a tenth of the steps and falls as a cosine.
+        tokens: of a step, at most, but for a longer row.
     """
 
-    def __init__(self, checkpoint: Path, lora: LoraSection, rate: float) -> None:
+    def __init__(self, checkpoint: Path, lora: LoraSection, rate: float, tokens: int = BATCH) -> None:
         base = load_for_training(checkpoint, ModelsConfig(load_in_4bit=False), BLOCKS)
         self.model = add_lora(base, lora, 0)
-        self.rate = rate
+        self.rate, self._tokens = rate, tokens
         own: Any = self.model.get_base_model()
         self._body, self._head = own.model, own.lm_head
         self._able = {name: value for name, value in self.model.named_parameters() if value.requires_grad}
@@ -97,7 +100,7 @@ class Learner:
         Raises:
             Stopped: the clock is over.
         """
-        batches = batched(rows, seed)
+        batches = batched(rows, seed, self._tokens)
         self.reset(seed)
         optimiser = torch.optim.AdamW(self._able.values(), lr=self.rate, weight_decay=0.0)
         done, losses, spent = 0, list[float](), 0.0
@@ -132,16 +135,27 @@ class Learner:
         return Trained(len(rows), tokens, trained, len(batches), sum(tail) / len(tail), seconds)
 
     def _step(self, batch: Sequence[Row], optimiser: torch.optim.Optimizer) -> float:
-        tokens = torch.tensor([token for row in batch for token in row.tokens])
-        places = torch.cat([torch.arange(len(row.tokens)) for row in batch])
-        wanted = torch.tensor([one for row in batch for one in (False, *row.trained[1:])]).nonzero()[:, 0]
-        hidden = self._body(tokens[None], position_ids=places[None], use_cache=False).last_hidden_state[0]
-        loss = torch.nn.functional.cross_entropy(self._head(hidden[wanted - 1]), tokens[wanted])
+        loss = self._loss(batch)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(list(self._able.values()), 1.0)
         optimiser.step()
         return float(loss.detach())
+
+    @torch.no_grad()
+    def losses(self, rows: Sequence[Row]) -> NDArray[np.float64]:
+        """[rows] nats a token, of the tokens of each row that a training would take the loss on."""
+        self.model.eval()
+        found = np.array([float(self._loss([row])) for row in rows])
+        self.model.train()
+        return found
+
+    def _loss(self, batch: Sequence[Row]) -> Tensor:
+        tokens = torch.tensor([token for row in batch for token in row.tokens])
+        places = torch.cat([torch.arange(len(row.tokens)) for row in batch])
+        wanted = torch.tensor([one for row in batch for one in (False, *row.trained[1:])]).nonzero()[:, 0]
+        hidden = self._body(tokens[None], position_ids=places[None], use_cache=False).last_hidden_state[0]
+        return torch.nn.functional.cross_entropy(self._head(hidden[wanted - 1]), tokens[wanted])
 
     def score(self, prompt: Ids, titles: Sequence[Ids]) -> list[float]:
         """The mean log-probability of the tokens of each title behind a prompt, in nats per token."""
@@ -194,15 +208,15 @@ def share(done: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (done - rise) / max(1, steps - rise)))
 
 
-def batched(rows: Sequence[Row], seed: int) -> list[list[Row]]:
-    """Rows in a drawn order, as many a batch as have `_BATCH` tokens; at least one."""
+def batched(rows: Sequence[Row], seed: int, tokens: int = BATCH) -> list[list[Row]]:
+    """Rows in a drawn order, as many a batch as have so many tokens; at least one."""
     found: list[list[Row]] = []
     left = 0
     for at in generator_of("batches", seed).permutation(len(rows)):
         size = len(rows[at].tokens)
         if not found or size > left:
             found.append([])
-            left = _BATCH
+            left = tokens
         found[-1].append(rows[at])
         left -= size
     return found

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Literal
 
 from rectune.core.catalogue import Catalogue
@@ -127,6 +127,19 @@ def list_tokens(world: World, domains: Sequence[str], rows: int, seed: int) -> i
     """The tokens of so many list rows: what every form gets."""
     turn = _in_turn([_rows(world, "list", domain, seed) for domain in domains])
     return sum(len(row.tokens) for row, _ in zip(turn, range(rows), strict=False))
+
+
+def lists_behind(world: World, domain: str, skipped: int, count: int, seed: int) -> list[Row]:
+    """Lists of a domain behind the first ones in the order of `made`; each is of another user.
+
+    Raises:
+        ValueError: there are not so many users.
+    """
+    likes = world.domains[domain].likes
+    users = [user for user, _ in islice(windows(likes, seed), skipped + count)]
+    if len(set(users)) < skipped + count:
+        raise ValueError(f"{domain}: {len(set(users))} users with lists, {skipped + count} are wanted")
+    return list(islice(_rows(world, "list", domain, seed), skipped, skipped + count))
 
 
 def _in_turn(streams: Sequence[Iterator[Row]]) -> Iterator[Row]:

@@ -93,7 +93,7 @@ def table(group: Group) -> Table:
         return [mean(reciprocal_ranks(ranks)), mean(hit_at(ranks, 1)), mean(ndcg_at(ranks, 10))]
 
     plain = ranks_of(group.ranker)
-    rows = [[f"`{group.beside}`", "", "", *figures(plain), "", "", "", ""]]
+    rows = [[group.beside, "", "", *figures(plain), "", "", "", ""]]
     by_itself = {name: alone(model) for name, model in group.models.items()}
     together = {name: fused(model, group.ranker) for name, model in group.models.items()}
     base = next(iter(group.models), "")
@@ -103,7 +103,7 @@ def table(group: Group) -> Table:
         less = ["", ""] if name == base else [gain(own, by_itself[base]), gain(both, together[base])]
         shown = [less[0], mean(reciprocal_ranks(both)), gain(both, plain), less[1]]
         rows.append([name, *cost, *figures(own), *shown])
-    note = f"{len(group.users)} users; beside `{group.beside}`; less base: less the first row of a model"
+    note = f"{len(group.users)} users; beside {group.beside}; less base: less the first row of a model"
     return Table(HEADS, rows, group.name, note)
 
 
@@ -119,5 +119,5 @@ def contrasts(group: Group, pairs: Sequence[tuple[str, str]]) -> Table:
             values = reciprocal_ranks(ours) - reciprocal_ranks(theirs)
             told.append(with_ends(float(values.mean()), bootstrap.interval(values), signed=True))
         rows.append([f"{one}, less {other}", *told])
-    heads = ("MRR of one less another", "alone", f"both beside `{group.beside}`")
+    heads = ("MRR of one less another", "alone", f"both beside {group.beside}")
     return Table(heads, rows, group.name, f"{len(group.users)} users")

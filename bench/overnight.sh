@@ -28,6 +28,8 @@ allmrec | data | bench.allmrec --seeds 7,11 --runs $OUT/allmrec
 learning_curve | data | bench.learning_curve --forms list reason_first --sizes 400 1600 6400 --seeds 7 11 --runs $OUT/learning_curve
 learning_known | data | bench.learning_curve --forms list reason_first --sizes 400 --seeds 7 11 --rows all known unknown --written 300 --runs $OUT/learning_curve
 learning_system | data | bench.learning_curve --forms list reason_first --sizes 400 --seeds 7 11 --systems own thinking --written 300 --runs $OUT/learning_curve
+learning_few | data | bench.learning_curve --forms list --sizes 400 --seeds 7 11 --learn-from 64 --domains anime movies --runs $OUT/learning_curve
+learning_settings | data | bench.learning_settings --size 400 --runs $OUT/learning_settings
 allmrec_llm | data | bench.allmrec_llm --cases 5000 --epochs 3 --soft allmrec allmrec_list mlp_llm tallrec llmsrec --cross --runs $OUT/allmrec_llm
 allmrec_popular | data | bench.allmrec_llm --protocol popularity --runs $OUT/allmrec_llm
 allmrec_history | data | bench.allmrec_llm --history 3 --runs $OUT/allmrec_llm
@@ -77,7 +79,7 @@ part() { # NAME NEEDS MODULE ARGUMENTS
 while IFS='|' read -r name needs command; do
   name=${name// /} needs=${needs// /}
   if [ "${1:-}" = list ]; then
-    printf '%-16s%s\n' "$name" "$(state "$name")"
+    printf '%-18s%s\n' "$name" "$(state "$name")"
     continue
   fi
   case " $* " in

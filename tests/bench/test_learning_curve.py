@@ -15,7 +15,7 @@ import pytest
 from bench.learning_cells import cells, compared
 from bench.learning_known import one_of_each_group, second_half
 from bench.learning_model import batched, share
-from bench.learning_rows import Row, Source, World, made
+from bench.learning_rows import Row, Source, World, lists_behind, made
 from bench.learning_tables import Group, Scored, alone, contrasts, fused, ranks_of, table
 from bench.learning_users import learning_from
 from bench.learning_written import outcome, written_table
@@ -56,7 +56,7 @@ def test_a_model_that_knows_the_target_gets_all_weight_and_one_that_knows_nothin
     assert (fused(blind, ranker) == ranks_of(ranker)).all()
     group = Group("films", [f"u{at}" for at in range(60)], "ease", ranker, {"base": blind, "list": knows})
     ease, base, best = table(group).rows
-    assert base[6] == "" and best[3].startswith("1.000") and ease[0] == "`ease`"
+    assert base[6] == "" and best[3].startswith("1.000") and ease[0] == "ease"
 
 
 def test_only_models_that_differ_in_rows_or_system_message_alone_are_compared():
@@ -140,6 +140,8 @@ def test_rows_are_made_of_train_users_alone_and_of_few_where_so_many_are_asked_f
     with pytest.raises(ValueError, match="rows of 0 tokens"):
         made(world, "title", ["movies"], 1, 7, look)
     assert taught == [["f1"]]
+    with pytest.raises(ValueError, match="5 users with lists, 6 are wanted"):
+        lists_behind(world, "movies", 3, 3, 7)
     few = learning_from(world, 2)
     assert len(np.unique(few.domains["movies"].likes.users)) == 2
     assert learning_from(world, 0) is world
@@ -177,9 +179,22 @@ def test_models_and_rankers_that_learn_from_few_users(tmp_path: Path):
     few = [*command, "--forms", "list", "--learn-from", "12", "--domains", "movies", "books"]
     found = subprocess.run(few, capture_output=True, text=True, cwd=ROOT, check=False)
     assert found.returncode == 0, found.stderr
-    for beside in ("movies, uniform others", "`hybrid`", "`chosen`", "list-4-7, list"):
+    for beside in ("movies, uniform others", "beside hybrid;", "beside chosen;", "list-4-7, list"):
         assert beside in found.stdout
     refused = subprocess.run(
         [*command, "--learn-from", "12"], capture_output=True, text=True, cwd=ROOT, check=False
     )
     assert refused.returncode == 2 and "--forms list" in refused.stderr
+
+
+@pytest.mark.slow
+def test_settings_are_compared_by_lists_of_other_users(tmp_path: Path):
+    command = [sys.executable, "-m", "bench.learning_settings", "--quick", "--runs", str(tmp_path)]
+    command += ["--settings", "4:1e-3", "8:1e-2:2048"]
+    runs = [subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False) for _ in range(2)]
+    assert [run.returncode for run in runs] == [0, 0], runs[0].stderr
+    first, again = (run.stdout[run.stdout.index("### ") :] for run in runs)
+    assert first == again and "| 8:0.01:2048 | 1 |" in first and "books" in first
+    assert "steps=" in runs[0].stderr and "steps=" not in runs[1].stderr  # what was trained is kept
+    refused = subprocess.run([*command, "16-1e-3"], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert refused.returncode == 2 and "is not RANK:RATE" in refused.stderr
