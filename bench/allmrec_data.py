@@ -79,12 +79,14 @@ class World:
         data: items and likes of the users whom rankers are fitted on.
         asks: who is ranked.
         groups: ids of asks by group; `all` is one.
+        whole: the same asks among all items that their users never met.
     """
 
     name: str
     data: DomainData
     asks: Sequence[Ask]
     groups: Mapping[str, frozenset[str]]
+    whole: Sequence[Ask] = ()
 
 
 def world(name: str, options: WorldOptions) -> World:
@@ -106,6 +108,8 @@ def world(name: str, options: WorldOptions) -> World:
         Ask(one.case.id, latest(one.case.history, options.history), one.case.target, drawn(one).candidates)
         for one in tests[: options.users]
     ]
+    unmet = (pools.full(one).candidates for one in tests)
+    whole = [replace(ask, candidates=every) for ask, every in zip(asks, unmet, strict=False)]
     met = {one.case.id: pools.interactions(one) for one in tests}
     groups = {
         group: frozenset(one.case.id for one in found)
@@ -113,7 +117,7 @@ def world(name: str, options: WorldOptions) -> World:
         if group in (COLD_ITEMS, WARM_ITEMS)
     }
     data = DomainData(domain, catalogue.of(domain), lambda: likes, options.embedder, options.seed)
-    return World(name, data, asks, {ALL: frozenset(met), **groups, COLD_USERS: cold_users(met)})
+    return World(name, data, asks, {ALL: frozenset(met), **groups, COLD_USERS: cold_users(met)}, whole)
 
 
 def latest(history: Sequence[str], count: int) -> tuple[str, ...]:

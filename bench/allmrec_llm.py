@@ -10,7 +10,8 @@ EASE, ALS, embeddings, both of these, SASRec with and without texts, and stage 1
 twice, with the joint vectors of items and with those of their texts alone. By the sum and by the mean of the
 log-probabilities of a title's tokens.
 
-Shown is Hit@1 with 95 % Wilson intervals: of all, of cold and of warm items (the 35 % least and most liked)
+Shown is Hit@1 with 95 % Wilson intervals (and HR@10 and NDCG@10 among all items that a user never met, of
+what ranks a whole catalogue in passing): of all, of cold and of warm items (the 35 % least and most liked)
 and of cold users (the 35 % who met the fewest items); `--history 3` makes everybody one of these.
 `--cross` then ranks the other datasets by what reads texts. `--train-users 1/8,64` takes fewer users for all
 that is fitted. Fitted rankers, training and ranks are kept below `--runs`: run again, it goes on where it
@@ -29,7 +30,14 @@ import torch
 from bench.allmrec import KeptVectors
 from bench.allmrec_data import DATASETS, PROTOCOLS, WorldOptions, foreign, world
 from bench.allmrec_systems import SOFT, SystemOptions, fit_all, foreign_systems, systems_of
-from bench.allmrec_tables import PUBLISHED, differences_table, hits_table, measured, missing_rows
+from bench.allmrec_tables import (
+    PUBLISHED,
+    catalogue_table,
+    differences_table,
+    hits_table,
+    measured,
+    missing_rows,
+)
 from rectune.retrieval.embedding import dimension, register
 
 _EMBEDDER = "embedded, kept"
@@ -45,8 +53,10 @@ def measure(name: str, options: WorldOptions, how: SystemOptions, cross: Sequenc
     trained = (how.model, how.cases, how.epochs, options.protocol, options.history)
     ranks = place / "ranks" / "-".join(map(str, trained)).replace("/", "_")
     said = f"{name}, fitted on {options.train_users} of the train users, {options.protocol} others"
-    hits = measured(ranks / name, own.asks, systems_of(found))
-    for table in (hits_table(said, own, hits), differences_table(hits)):
+    systems = systems_of(found)
+    hits = measured(ranks / name, own.asks, systems)
+    every = measured(ranks / f"{name}-catalogue", own.whole, [one for one in systems if one.whole])
+    for table in (hits_table(said, own, hits), differences_table(hits), catalogue_table(said, every)):
         print(table.to_markdown(), end="\n\n", flush=True)
     for other in cross:
         there = foreign(world(other, replace(options, train_users="all")))

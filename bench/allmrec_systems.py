@@ -47,10 +47,12 @@ class System:
     Attributes:
         name: of the file that its ranks are kept in.
         scores: row of the table -> a score for each candidate.
+        whole: whether it ranks a whole catalogue in passing; what reads every candidate does not.
     """
 
     name: str
     scores: Callable[[Ask], Scores]
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ def _read(soft: Mapping[str, SoftRanker | TallRec], joint: bool = True) -> list[
     found = []
     for name, ranker in soft.items():
         if not isinstance(ranker, AllmRec):
-            found.append(_scored(name, ranker))
+            found.append(_scored(name, ranker, whole=not isinstance(ranker, TallRec)))
             continue
         if joint:
             found.append(_titled(name, ranker))
@@ -179,11 +181,11 @@ def _read(soft: Mapping[str, SoftRanker | TallRec], joint: bool = True) -> list[
     return found
 
 
-def _scored(name: str, ranker: CandidateScorer) -> System:
+def _scored(name: str, ranker: CandidateScorer, whole: bool = True) -> System:
     def scores(ask: Ask) -> Scores:
         return {name: ranker.score([ask.history], [ask.candidates])[0].tolist()}
 
-    return System(name, scores)
+    return System(name, scores, whole)
 
 
 def _titled(name: str, ranker: AllmRec, vectors: bool = True) -> System:

@@ -13,7 +13,8 @@ import numpy as np
 from bench.allmrec_data import ALL, Ask, World
 from bench.allmrec_systems import System
 from rectune.core.stats.intervals import wilson
-from rectune.core.stats.metrics import UserBootstrap, target_rank
+from rectune.core.stats.metrics import UserBootstrap, hit_at, ndcg_at, target_rank
+from rectune.core.text.figures import with_ends
 from rectune.core.text.tables import Table
 
 _BOOTSTRAP = 2000
@@ -129,6 +130,17 @@ def differences_table(ranks: Ranks, seed: int = 0) -> Table:
             low, high = drawn.interval(less)
             rows.append([other, f"{less.mean():+.3f} ({low:+.3f} to {high:+.3f})"])
     return Table([f"{name}, less", f"{ALL}, n = {len(own)}"], rows)
+
+
+def catalogue_table(title: str, ranks: Ranks, seed: int = 0) -> Table:
+    """HR@10 and NDCG@10 among a whole catalogue, with 95 % intervals by a bootstrap over users."""
+    rows = []
+    for name, own in ranks.items():
+        drawn, places = UserBootstrap(list(own), _BOOTSTRAP, seed), np.array(list(own.values()))
+        figures = [hit_at(places, 10), ndcg_at(places, 10)]
+        rows.append([name, *(with_ends(float(one.mean()), drawn.interval(one)) for one in figures)])
+    users = len(next(iter(ranks.values()), ()))
+    return Table(["whole catalogue", f"HR@10, n = {users}", "NDCG@10"], rows, title)
 
 
 def _share(hits: Sequence[bool]) -> str:

@@ -13,6 +13,7 @@ from bench.allmrec_llm import main
 from bench.allmrec_systems import System
 from bench.allmrec_tables import (
     PUBLISHED,
+    catalogue_table,
     differences_table,
     hits_table,
     measured,
@@ -84,6 +85,14 @@ def test_what_was_ranked_is_not_ranked_again_and_a_line_that_was_cut_off_is(tmp_
     assert all(json.loads(line) for line in file.read_text().splitlines())
 
 
+def test_a_whole_catalogue_is_told_by_its_first_ten():
+    ranks = {"first": {"a": 1, "b": 1}, "last": {"a": 11, "b": 400}, "half": {"a": 2, "b": 11}}
+    table = catalogue_table("films", ranks)
+    assert list(table.heads[1:]) == ["HR@10, n = 2", "NDCG@10"]
+    first, last, half = ([cell.split(" ")[0] for cell in row[1:]] for row in table.rows)
+    assert first == ["1.000", "1.000"] and last == ["0.000", "0.000"] and half == ["0.500", "0.315"]
+
+
 def test_hits_by_group_and_paired_differences(tmp_path: Path):
     systems = [always("sasrec", "i5"), always("allmrec, sum", "i2"), always("ease", "i2")]
     ranks = measured(tmp_path, ASKS, systems)
@@ -118,6 +127,8 @@ def test_the_whole_program_on_the_samples_goes_on_where_it_stopped(tmp_path: Pat
         "| CTRL",
     ):
         assert f"{row} |" in said or row in said
+    among_all = said[said.index("whole catalogue") :].split("\n\n")[0]
+    assert "| llmsrec |" in among_all and "tallrec" not in among_all and "sum" not in among_all
     assert "books, fitted on movielens" in said and "anime, fitted on movielens" in said
     main([*given, "--runs", str(tmp_path)])
     again = capsys.readouterr().out
