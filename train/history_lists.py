@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+LISTS = "history_lists.parquet"  # of the stage `sft`, where it trains on any
 TITLES, FEWEST = 20, 6  # titles of a row, at most and at least
 _PROVENANCE = Provenance("template", "", "{}", 0, "rectune")
 
