@@ -79,12 +79,14 @@ class World:
         data: items and likes of the users whom rankers are fitted on.
         asks: who is ranked.
         groups: ids of asks by group; `all` is one.
+        key: of the prepared data: other files, or another division of users, have another one.
     """
 
     name: str
     data: DomainData
     asks: Sequence[Ask]
     groups: Mapping[str, frozenset[str]]
+    key: str = ""
 
 
 def world(name: str, options: WorldOptions) -> World:
@@ -113,7 +115,8 @@ def world(name: str, options: WorldOptions) -> World:
         if group in (COLD_ITEMS, WARM_ITEMS)
     }
     data = DomainData(domain, catalogue.of(domain), lambda: likes, options.embedder, options.seed)
-    return World(name, data, asks, {ALL: frozenset(met), **groups, COLD_USERS: cold_users(met)})
+    every = {ALL: frozenset(met), **groups, COLD_USERS: cold_users(met)}
+    return World(name, data, asks, every, folder.name)
 
 
 def latest(history: Sequence[str], count: int) -> tuple[str, ...]:

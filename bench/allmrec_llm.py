@@ -39,7 +39,7 @@ _QUICK = {"cases": 16, "users": 5, "sasrec_epochs": 2}
 def measure(name: str, options: WorldOptions, how: SystemOptions, cross: Sequence[str]) -> None:
     """Fit on a dataset, rank its test users, and those of the others; print the tables."""
     own = world(name, options)
-    parts = (name, options.test, options.train_users, how.sasrec_epochs, options.seed)
+    parts = (name, options.test, options.train_users, how.sasrec_epochs, options.seed, own.key)
     place = options.runs / "bench-allmrec" / "-".join(map(str, parts)).replace("/", "of")
     found = fit_all(own.data, place, how)
     trained = (how.model, how.cases, how.epochs, options.protocol, options.history)

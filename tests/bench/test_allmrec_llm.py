@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -125,3 +126,18 @@ def test_the_whole_program_on_the_samples_goes_on_where_it_stopped(tmp_path: Pat
     assert [line for line in again.splitlines() if line.startswith("| ")] == [
         line for line in said.splitlines() if line.startswith("| ")
     ]
+
+
+@pytest.mark.slow
+def test_other_data_of_the_same_name_are_fitted_and_ranked_anew(tmp_path: Path, capsys):
+    given = ["--test", "30", "--quick", "--soft", "--runs", str(tmp_path / "runs")]
+    main(["--data", "samples", *given])
+    assert "ease: fitted in" in capsys.readouterr().out
+    main(["--data", "samples", *given])
+    assert "fitted in" not in capsys.readouterr().out
+    shutil.copytree("samples/movielens", tmp_path / "movielens")
+    ratings = tmp_path / "movielens" / "ratings.csv"
+    head, *rows = ratings.read_text().splitlines()
+    ratings.write_text("\n".join([head, *rows[::2]]) + "\n")
+    main(["--data", str(tmp_path), *given])
+    assert "ease: fitted in" in capsys.readouterr().out
