@@ -10,8 +10,8 @@ EASE, ALS, embeddings, both of these, SASRec with and without texts, and stage 1
 twice, with the joint vectors of items and with those of their texts alone. By the sum and by the mean of the
 log-probabilities of a title's tokens.
 
-Shown is Hit@1 with 95 % Wilson intervals: of all, of cold and of warm items (the 35 % least and most liked)
-and of cold users (the 35 % who met the fewest items); `--history 3` makes everybody one of these.
+Shown are MRR, and Hit@1 with 95 % Wilson intervals: of all, of cold and of warm items (the 35 % least and
+most liked) and of cold users (the 35 % who met the fewest items); `--history 3` makes everybody one of these.
 `--cross` then ranks the other datasets by what reads texts. `--train-users 1/8,64` takes fewer users for all
 that is fitted. Fitted rankers, training and ranks are kept below `--runs`: run again, it goes on where it
 stopped.
