@@ -80,6 +80,7 @@ class World:
         asks: who is ranked.
         groups: ids of asks by group; `all` is one.
         whole: the same asks among all items that their users never met.
+        key: of the prepared data: other files, or another division of users, have another one.
     """
 
     name: str
@@ -87,6 +88,7 @@ class World:
     asks: Sequence[Ask]
     groups: Mapping[str, frozenset[str]]
     whole: Sequence[Ask] = ()
+    key: str = ""
 
 
 def world(name: str, options: WorldOptions) -> World:
@@ -117,7 +119,8 @@ def world(name: str, options: WorldOptions) -> World:
         if group in (COLD_ITEMS, WARM_ITEMS)
     }
     data = DomainData(domain, catalogue.of(domain), lambda: likes, options.embedder, options.seed)
-    return World(name, data, asks, {ALL: frozenset(met), **groups, COLD_USERS: cold_users(met)}, whole)
+    every = {ALL: frozenset(met), **groups, COLD_USERS: cold_users(met)}
+    return World(name, data, asks, every, whole, folder.name)
 
 
 def latest(history: Sequence[str], count: int) -> tuple[str, ...]:

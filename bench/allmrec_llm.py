@@ -10,9 +10,9 @@ EASE, ALS, embeddings, both of these, SASRec with and without texts, and stage 1
 twice, with the joint vectors of items and with those of their texts alone. By the sum and by the mean of the
 log-probabilities of a title's tokens.
 
-Shown is Hit@1 with 95 % Wilson intervals (and HR@10 and NDCG@10 among all items that a user never met, of
-what ranks a whole catalogue in passing): of all, of cold and of warm items (the 35 % least and most liked)
-and of cold users (the 35 % who met the fewest items); `--history 3` makes everybody one of these.
+Shown are Hit@1 with 95 % Wilson intervals, of all, of cold and of warm items (the 35 % least and most liked)
+and of cold users (the 35 % who met the fewest items), and MRR; `--history 3` makes everybody a cold user.
+Then, of what ranks a whole catalogue in passing, HR@10 and NDCG@10 among all items that a user never met.
 `--cross` then ranks the other datasets by what reads texts. `--train-users 1/8,64` takes fewer users for all
 that is fitted. Fitted rankers, training and ranks are kept below `--runs`: run again, it goes on where it
 stopped.
@@ -47,7 +47,7 @@ _QUICK = {"cases": 16, "users": 5, "sasrec_epochs": 2}
 def measure(name: str, options: WorldOptions, how: SystemOptions, cross: Sequence[str]) -> None:
     """Fit on a dataset, rank its test users, and those of the others; print the tables."""
     own = world(name, options)
-    parts = (name, options.test, options.train_users, how.sasrec_epochs, options.seed)
+    parts = (name, options.test, options.train_users, how.sasrec_epochs, options.seed, own.key)
     place = options.runs / "bench-allmrec" / "-".join(map(str, parts)).replace("/", "of")
     found = fit_all(own.data, place, how)
     trained = (how.model, how.cases, how.epochs, options.protocol, options.history)

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.allmrec_data import ALL, Ask, World
 from bench.allmrec_systems import System
 from rectune.core.stats.intervals import wilson
-from rectune.core.stats.metrics import UserBootstrap, hit_at, ndcg_at, target_rank
+from rectune.core.stats.metrics import UserBootstrap, hit_at, ndcg_at, reciprocal_ranks, target_rank
 from rectune.core.text.figures import with_ends
 from rectune.core.text.tables import Table
 
 _BOOTSTRAP = 2000
-COMPARED = ("allmrec, sum", "allmrec_list, sum")  # the first of them that was measured
-BESIDE = (
-    "language model alone, sum", "language model alone, list, sum", "allmrec_list, sum", "mlp_llm, sum",
-    "tallrec", "allmrec, text, sum", "allmrec_list, text, sum", "allmrec_items", "sasrec", "sasrec_text",
-    "ease",
-)  # fmt: skip
-
+COMPARED = ("allmrec, sum", "allmrec_list, sum", "llmsrec")  # the first of them that was measured
 Ranks = dict[str, dict[str, int]]  # of a row of the table, and in it of an ask
 
 # As published, on other data: Kim et al. 2024, "Large Language Models meet Collaborative Filtering" (Hit@1,
@@ -103,33 +99,42 @@ def measured(folder: Path, asks: Sequence[Ask], systems: Sequence[System]) -> Ra
 
 
 def hits_table(title: str, world: World, ranks: Ranks) -> Table:
-    """Hit@1 of each system by group, with 95 % Wilson intervals."""
+    """Hit@1 of each system by group, with 95 % Wilson intervals; then MRR of all."""
     asked = {ask.id for ask in world.asks}
     groups = {group: sorted(asked & ids) for group, ids in world.groups.items() if asked & ids}
-    heads = ["Hit@1 of 20", *(f"{group}, n = {len(ids)}" for group, ids in groups.items())]
+    heads = ["Hit@1 of 20", *(f"{group}, n = {len(ids)}" for group, ids in groups.items()), "MRR"]
     rows = [
-        [name, *(_share([own[ask] == 1 for ask in ids]) for ids in groups.values())]
+        [
+            name,
+            *(_share([own[ask] == 1 for ask in ids]) for ids in groups.values()),
+            f"{reciprocal_ranks(list(own.values())).mean():.3f}",
+        ]
         for name, own in ranks.items()
     ]
     return Table(heads, rows, title)
 
 
 def differences_table(ranks: Ranks, seed: int = 0) -> Table:
-    """Hit@1 of `allmrec`, or of `allmrec_list` without it, less that of each of the others over the same
-    users, with 95 % intervals by a bootstrap; empty where neither was measured.
+    """Hit@1 and MRR of the first of `COMPARED` that was measured less those of each of the others, over the
+    same users, with 95 % intervals by a bootstrap; empty where none was.
     """
     name = next((one for one in COMPARED if one in ranks), None)
     if name is None:
         return Table([], [])
     own = ranks[name]
     drawn = UserBootstrap(list(own), _BOOTSTRAP, seed)
-    rows = []
-    for other in BESIDE:
-        if other in ranks and other != name:
-            less = np.array([float(own[ask] == 1) - float(ranks[other][ask] == 1) for ask in own])
-            low, high = drawn.interval(less)
-            rows.append([other, f"{less.mean():+.3f} ({low:+.3f} to {high:+.3f})"])
-    return Table([f"{name}, less", f"{ALL}, n = {len(own)}"], rows)
+
+    def less(of: Callable[[Sequence[int]], NDArray[np.float64]], other: Mapping[str, int]) -> str:
+        values = of(list(own.values())) - of([other[ask] for ask in own])
+        low, high = drawn.interval(values)
+        return f"{values.mean():+.3f} ({low:+.3f} to {high:+.3f})"
+
+    rows = [
+        [other, less(partial(hit_at, k=1), found), less(reciprocal_ranks, found)]
+        for other, found in ranks.items()
+        if other != name
+    ]
+    return Table([f"{name}, less", f"Hit@1, {ALL}, n = {len(own)}", "MRR"], rows)
 
 
 def catalogue_table(title: str, ranks: Ranks, seed: int = 0) -> Table:

@@ -6,7 +6,7 @@ those five. Precision@10 is over the labelled ones: headlines without a label ar
 and the share on the history's subject among the first ten that remain counts (a condensed list; Sakai 2007).
 Ten of the 145 are right, so that 1 is possible and chance is 10/145. `share of all` is stricter: the share
 with the label among the first ten of the whole ranking. Histories are drawn at random, the same for all
-systems; the interval is a bootstrap over histories within subjects.
+systems. The interval is a bootstrap over subjects: the histories of one are drawn from the same titles.
 
 Without `--data` the same is measured on 150 Korean goods and books of ten subjects, whose titles were made up
 for it (`tests/retrieval/korean_goods.json`); all of them are labelled. `--predicates` compares weights of
@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rectune.core.stats.metrics import UserBootstrap
 from rectune.core.types import Item
 from rectune.prompts.titles import fold
 from rectune.rankers.base import CatalogueRanker
@@ -46,6 +47,7 @@ _GOODS = _LABELS.with_name("korean_goods.json")
 _HISTORY, _FIRST = 5, 10
 _DOMAIN = "titles"
 _WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)  # of predicates
+_ROUNDS = 5000  # of the bootstrap
 
 Ranker = Callable[[Sequence[str]], list[str]]  # ids of a history -> ids of the others, the best first
 
@@ -200,12 +202,16 @@ def _order(keys: Sequence[str], scores: NDArray[np.floating[Any]], history: Sequ
     return [keys[place] for place in order if keys[place] not in history]
 
 
-def _interval(values: NDArray[np.float64], groups: int, seed: int) -> tuple[float, float]:
-    """95 %, bootstrap over the histories of each subject; `values` run subject by subject."""
-    rng, rows = np.random.default_rng(seed), values.reshape(groups, -1)
-    drawn = [np.mean([row[rng.integers(0, len(row), len(row))].mean() for row in rows]) for _ in range(1000)]
-    low, high = np.quantile(drawn, (0.025, 0.975))
-    return float(low), float(high)
+def interval(values: NDArray[np.float64], groups: int, seed: int) -> tuple[float, float]:
+    """95 %, bootstrap over subjects, each with all its histories: more of these tell nothing of others.
+
+    Args:
+        values: of all histories, subject by subject, as many of each.
+        groups: how many subjects.
+        seed: of the draws.
+    """
+    subjects = np.repeat([str(at) for at in range(groups)], len(values) // groups)
+    return UserBootstrap(subjects.tolist(), _ROUNDS, seed).interval(values)
 
 
 def main() -> None:
@@ -234,7 +240,7 @@ def main() -> None:
         index = build_index(items, Path(folder), known)
         for name, rank in rankers(headlines, index, given.seed).items():
             found = np.array([precision(rank(history), history, headlines.subjects) for history in histories])
-            low, high = _interval(found[:, 0], groups, given.seed)
+            low, high = interval(found[:, 0], groups, given.seed)
             print(
                 f"| {name} | {found[:, 0].mean():.3f} | {low:.3f} to {high:.3f} | {found[:, 1].mean():.3f} |"
             )

@@ -45,10 +45,11 @@ _FEWEST = 6  # likes of a user who is held out: a history of five and what came 
 
 @dataclass(frozen=True)
 class Person:
-    """What a user liked, oldest first, and disliked."""
+    """What a user liked, oldest first, with the times where all are known, and what the user disliked."""
 
     liked: tuple[str, ...]
     disliked: frozenset[str]
+    times: tuple[int, ...] = ()
 
 
 def main() -> None:
@@ -69,14 +70,16 @@ def _people(given: argparse.Namespace, known: set[str]) -> list[Person]:
     rows = pl.concat(table.batches(table.columns(), Drops())).filter(pl.col("item_id").is_in(sorted(known)))
     if "timestamp" in rows.columns:
         rows = rows.sort("timestamp", maintain_order=True)
-    liked, disliked = (
-        rows.filter(one).group_by("user_id", maintain_order=True).agg("item_id")
-        for one in (pl.col("value") >= given.liked, pl.col("value") <= given.disliked)
+    timed = "timestamp" in rows.columns and not rows["timestamp"].null_count()
+    first = rows.filter(pl.col("value") >= given.liked).unique(
+        ["user_id", "item_id"], keep="first", maintain_order=True
     )
+    liked = first.group_by("user_id", maintain_order=True).agg("item_id", *(["timestamp"] if timed else []))
+    disliked = rows.filter(pl.col("value") <= given.disliked).group_by("user_id").agg("item_id")
     against = dict(disliked.iter_rows())
     return [
-        Person(tuple(dict.fromkeys(ids)), frozenset(against.get(user, ())) - set(ids))
-        for user, ids in sorted(liked.iter_rows())
+        Person(tuple(ids), frozenset(against.get(user, ())) - set(ids), tuple(map(int, *times)))
+        for user, ids, *times in sorted(liked.iter_rows())
     ]
 
 
@@ -144,13 +147,20 @@ def _gains(
     return Table(("weight of claims", f"NDCG@10, n = {len(held)}", "less without (95 %)"), rows)
 
 
-def _fitted(given: argparse.Namespace, items: Sequence[Item], people: Sequence[Person]) -> Ranker:
+def likes_of(items: Sequence[Item], people: Sequence[Person]) -> TrainLikes:
+    """What people liked; where no times are known, places in their histories stand for them."""
     place = {item.item_id: at for at, item in enumerate(items)}
-    pairs = [
-        (user, place[item], day) for user, one in enumerate(people) for day, item in enumerate(one.liked)
+    rows = [
+        (user, place[item], time)
+        for user, one in enumerate(people)
+        for item, time in zip(one.liked, one.times or range(len(one.liked)), strict=True)
     ]
-    users, at, days = (np.array(column, np.int64) for column in zip(*pairs, strict=True))
-    likes = TrainLikes(tuple(place), users, at, days)
+    users, at, times = (np.array(column, np.int64) for column in zip(*rows, strict=True))
+    return TrainLikes(tuple(place), users, at, times)
+
+
+def _fitted(given: argparse.Namespace, items: Sequence[Item], people: Sequence[Person]) -> Ranker:
+    likes = likes_of(items, people)
     data = DomainData(given.domain, items, lambda: likes)
     if given.ranker != "chosen":
         return fit_ranker(given.ranker, data)

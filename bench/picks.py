@@ -55,11 +55,13 @@ class Visitor:
         name: their id.
         ticks: what they can tick: item id -> whether they like it.
         targets: likes that are to be found.
+        met: all else that they met; no list holds it.
     """
 
     name: str
     ticks: dict[str, bool]
     targets: frozenset[str]
+    met: frozenset[str]
 
 
 @dataclass
@@ -144,11 +146,12 @@ def _visitor(rows: pl.DataFrame, likes: TrainLikes, seed: int) -> Visitor:
     rng = generator_of("picks", seed, name)
     liked = {item for item, like in zip(rows["item_id"], rows["liked"], strict=True) if like}
     targets = set(rng.permutation(sorted(liked))[: len(liked) // 2].tolist())
+    met = frozenset(rows["item_id"]) - targets
     top, ticks = float(likes.counts.max()), {}
-    for item in sorted(set(rows["item_id"]) - targets):
+    for item in sorted(met):
         if rng.random() < 0.2 + 0.8 * (likes.counts[likes.place[item]] / top) ** 0.5:
             ticks[item] = item in liked
-    return Visitor(name, ticks, frozenset(targets))
+    return Visitor(name, ticks, frozenset(targets), met)
 
 
 def in_order(order: Sequence[str]) -> Ask:
@@ -218,21 +221,31 @@ def _moment(
             ticked = [one.after_items(count) for one in some]
             effort[system] = np.array([len(one) for one in ticked], np.float64)
         for ranker in rankers:
-            ndcg[ranker.name, system] = _gains(domain, ranker, ticked)
+            ndcg[ranker.name, system] = gains(domain, ranker, ticked)
     return Moment(f"{count} {kind}", ndcg, effort)
 
 
-def _gains(domain: Domain, ranker: Ranker, ticked: Sequence[Sequence[str]]) -> Floats:
-    """[visitors] NDCG@10; who likes nothing of what they ticked gets what is popular, as the service does."""
+def gains(domain: Domain, ranker: Ranker, ticked: Sequence[Sequence[str]]) -> Floats:
+    """[visitors] NDCG@10; who likes nothing of what they ticked gets what is popular, as the service does.
+
+    Of what a visitor met only the targets are ranked: of the rest, ticked or not, it is known whether they
+    like it, and it would take the places of items of which that is not known.
+
+    Args:
+        domain: whose visitors.
+        ranker: fitted on the likes of the others.
+        ticked: by visitor, from what each could tick.
+    """
     histories = [
         [item for item in some if one.ticks[item]] for one, some in zip(domain.visitors, ticked, strict=True)
     ]
     order = np.argsort(-domain.likes.counts, kind="stable")[:_LONGEST]
     popular = [domain.likes.item_ids[at] for at in order]
     found = []
-    ranked = ranker.top(histories, 10, exclude=ticked)
-    for visitor, history, some, best in zip(domain.visitors, histories, ticked, ranked, strict=True):
-        ids = [one.item_id for one in best] if history else [item for item in popular if item not in some]
+    ranked = ranker.top(histories, 10, exclude=[one.met for one in domain.visitors])
+    for visitor, history, best in zip(domain.visitors, histories, ranked, strict=True):
+        left = [item for item in popular if item not in visitor.met]
+        ids = [one.item_id for one in best] if history else left
         found.append(ndcg(ids[:10], visitor.targets))
     return np.array(found)
 

@@ -2,8 +2,9 @@
 
 Starts from the finished stages data, queries, base, sft and candidates of a run, tags its candidates by the
 simulated annotator and trains several arms of the stage `dpo`, each in a process of its own and kept under
-`--out`: run again, it goes on where it stopped. A share of the preference users is held out from every arm,
-and no adapter is chosen on them. Of the SFT model, and of every arm as soon as it is trained:
+`--out`, apart for other stages, settings and held-out users: run again, it goes on where it stopped. A share
+of the preference users is held out from every arm, and no adapter is chosen on them. Of the SFT model, and of
+every arm as soon as it is trained:
 
 - the log-probability of chosen and rejected answers of held-out users, and the share of pairs whose chosen
   answer is the more likely one;
@@ -18,7 +19,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -34,7 +35,7 @@ from rectune.core.catalogue import load_catalogue
 from rectune.core.recipe import Recipe, load_recipe
 from rectune.core.rows import read_rows, write_rows
 from rectune.core.stats.metrics import UserBootstrap, target_rank
-from rectune.core.types import Case, Preference
+from rectune.core.types import Case, Preference, content_id
 from rectune.models.eval_users import split_eval_users
 from rectune.rankers.eval_cases import EvalCase, as_asked, read_test_cases
 from rectune.rankers.likelihood import Likelihood, RenderedPrompt
@@ -71,24 +72,38 @@ def main() -> None:
         given.recipe, ["align.eval_user_fraction=0.0", "align.zero_stage=0", "align.watched_prompts=0"]
     )
     inputs = {name: (given.stages / name).resolve() for name in STAGES}
+    out = folder_of(given.out, recipe, inputs, given.held_out)
     if given.train:
-        train(given.train, recipe, inputs, given.out, given.held_out)
+        train(given.train, recipe, inputs, out, given.held_out)
         return
-    pairs_of(recipe, inputs, given.out)
+    pairs_of(recipe, inputs, out)
     adapters, done = Adapters(recipe, inputs), list[str]()
-    print_tokens(adapters, recipe, given.out)
+    print_tokens(adapters, recipe, out)
     tests = cases_of(inputs, given.users)
     for model in ["sft", *filter(None, given.arms.split(","))]:
-        if model != "sft" and not (given.out / model / "figures.json").exists():
+        if model != "sft" and not (out / model / "figures.json").exists():
             began = time.monotonic()
             command = [sys.executable, "-m", "bench.preferences", *sys.argv[1:], "--train", model]
             subprocess.run(command, check=True)
             print(f"{model}: trained in {time.monotonic() - began:.0f} s", flush=True)
-        adapters.switch_to(model, given.out)
-        measure_pairs(model, adapters, recipe, given.out, given.held_out)
-        measure_ranks(model, adapters, tests, inputs, given.out)
+        adapters.switch_to(model, out)
+        measure_pairs(model, adapters, recipe, out, given.held_out)
+        measure_ranks(model, adapters, tests, inputs, out)
         done.append(model)
-        report(done, given.out)
+        report(done, out)
+
+
+def folder_of(out: Path, recipe: Recipe, inputs: Mapping[str, Path], share: float) -> Path:
+    """Where results are kept: rows of other held-out users, or of other answers, have the same numbers.
+
+    Args:
+        out: holds such folders.
+        recipe: with the settings of alignment and of the models.
+        inputs: the finished stages, each in a folder of the artifact store.
+        share: of the preference users who are held out.
+    """
+    stages = [path.name for path in inputs.values()]
+    return out / content_id(stages, recipe.result_fields(("align", "models")), share)
 
 
 def pairs_of(recipe: Recipe, inputs: dict[str, Path], out: Path) -> None:

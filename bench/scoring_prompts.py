@@ -14,10 +14,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rectune.core.artifacts import ArtifactStore
 from rectune.core.catalogue import Catalogue, load_catalogue
-from rectune.core.recipe import load_recipe
 from rectune.core.rows import read_rows
 from rectune.core.types import Case, Item, Locale, Split
+from rectune.pipeline.run import RunOptions, run_pipeline
 from rectune.prompts.answers import behind_closing
 from rectune.prompts.locale_words import fill, load_words, one_line
 from rectune.prompts.render import RenderOptions, render
@@ -44,10 +45,12 @@ class Study:
     """The cases, and what rankers of each domain are made from.
 
     Attributes:
+        key: of the prepared data: other files, or other cases, have another one.
         tests, tuning: cases whose rank counts, and those that weights are chosen on.
         foreign: domain -> prompts of train users.
     """
 
+    key: str
     tests: list[EvalCase]
     tuning: list[EvalCase]
     foreign: dict[str, list[RenderedPrompt]]
@@ -66,25 +69,23 @@ class Question:
 
 @dataclass(frozen=True)
 class Source:
-    """Where cases are cut: two datasets below `root`, in a seeded order, into a folder that keeps them."""
+    """Where cases are cut: two datasets below `root`, in a seeded order; `runs` keeps them."""
 
     root: Path
-    folder: Path
+    runs: Path
     datasets: tuple[str, str]
     seed: int
 
 
 def read_study(source: Source, users: int, without: Collection[tuple[str, str]] = ()) -> Study:
-    """The data stage on two datasets (once a folder), and `users` test users of each.
+    """The data stage on two datasets, and `users` test users of each.
 
     Args:
         source: of the cases.
         users: test users of each dataset.
         without: (domain, user) of those who take no part.
     """
-    folder = source.folder
-    if not (folder / "cases.parquet").is_file():
-        _cut(source, users)
+    folder = _cut(source, users)
     catalogue = load_catalogue(folder / "items.parquet")
     cases = [case for case in read_rows(folder / "cases.parquet", Case) if case.history_domain == case.domain]
     names = sorted({case.domain for case in cases})
@@ -99,6 +100,7 @@ def read_study(source: Source, users: int, without: Collection[tuple[str, str]] 
         return [test for pair in zip(*groups, strict=False) for test in pair]  # domains in turn
 
     return Study(
+        folder.name,
         both("test", users),
         both("preference", TUNING),
         {domain: [as_asked(t.prompt) for t in some("train", domain, FOREIGN)] for domain in names},
@@ -107,9 +109,8 @@ def read_study(source: Source, users: int, without: Collection[tuple[str, str]] 
     )
 
 
-def _cut(source: Source, users: int) -> None:
-    from rectune.datagen.build import run
-
+def _cut(source: Source, users: int) -> Path:
+    """The folder of the prepared data, which are made where they are not there."""
     one, other = source.datasets
     changes = [f"data.root={source.root}", f"data.datasets=[{one},{other}]", f"data.seed={source.seed}"]
     changes += [f"data.mixture_weights={{{one}: 1, {other}: 1}}", f"data.test={2 * max(users, 300)}"]
@@ -119,7 +120,7 @@ def _cut(source: Source, users: int) -> None:
         "data.train_time_quantile=1.0",
         "data.max_history=10",
     ]
-    run(load_recipe(Path("recipes/demo.yaml"), changes).only(("data",)), {}, source.folder)
+    return run_pipeline(RunOptions(Path("demo"), changes, "data"), ArtifactStore(source.runs))["data"]
 
 
 def _ground(folder: Path, cases: Sequence[Case], catalogue: Catalogue, domain: str) -> DomainData:

@@ -173,8 +173,7 @@ def main() -> None:
     parser.add_argument("--known", action="store_true", help="ask the model nothing: report what is there")
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
-    folder, other = (_FOLDER / f"{name}-{max(given.users, 300)}" for name in ("data", "new"))
-    study = read_study(Source(given.data, folder, ("movielens", "anime"), seed=7), given.users)
+    study = read_study(Source(given.data, _FOLDER, ("movielens", "anime"), seed=7), given.users)
     tests, model = [*study.tuning, *study.tests], gguf_file(given.model)
     engine = EngineConfig(context=2048, max_num_seqs=64, threads=given.threads)
 
@@ -185,15 +184,15 @@ def main() -> None:
 
     with ScoreCache(_FOLDER / "likelihoods.sqlite", given.model, opened) as scorer:
         titles = with_masks(study, tests, collect(study, tests, scorer), model)
-        beside = with_both(companions(study, folder), study.tuning)
+        beside = with_both(companions(study, _FOLDER / study.key), study.tuning)
         report(study, titles, beside)
         if not given.new:
             return
         seen = {(t.case.domain, t.case.user) for t in tests}
-        new = read_study(Source(given.data, other, ("anime", "books"), seed=11), given.new, seen)
+        new = read_study(Source(given.data, _FOLDER, ("anime", "books"), seed=11), given.new, seen)
         logs = collect(new, new.tests, scorer, CONFIRMED)
     titles |= with_masks(new, new.tests, logs, model)
-    further = companions(new, other)
+    further = companions(new, _FOLDER / new.key)
     plain = {name: beside[name] | further[name] for name in PLAIN}
     confirm(study, new, titles, with_both(plain, tests))
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+LISTS = "history_lists.parquet"  # of the stage `sft`, where it trains on any
 TITLES, FEWEST = 20, 6  # titles of a row, at most and at least
 _PROVENANCE = Provenance("template", "", "{}", 0, "rectune")
 
@@ -29,14 +30,19 @@ _PROVENANCE = Provenance("template", "", "{}", 0, "rectune")
 def list_examples(data: Path, count: int, seed: int) -> list[Example]:
     """At most so many lists of users who are in no test and kept for no preferences, domains in turn.
 
+    Datasets may share user ids, so whoever is held out in one domain gives no list in another; that leaves
+    out other people who happen to have such an id, too.
+
     Args:
         data: the finished stage `data`.
         count: of the rows.
         seed: of the order of users, and of histories without times.
     """
     catalogue, cases = load_catalogue(data / "items.parquet"), read_rows(data / "cases.parquet", Case)
+    held_out = {case.user for case in cases if case.split != "train"}
     streams = [_of_domain(data, catalogue, cases, domain, seed) for domain in sorted(catalogue.domains)]
-    in_turn = (row for rows in zip_longest(*streams) for row in rows if row is not None)
+    able = [(row for row in rows if row.prompt.user not in held_out) for rows in streams]
+    in_turn = (row for rows in zip_longest(*able) for row in rows if row is not None)
     return list(islice(in_turn, count))
 
 

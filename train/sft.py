@@ -25,7 +25,7 @@ from rectune.models.preflight import attention_of, check_packing, check_targets,
 from rectune.models.training.fit import TrainingJob, build_arguments, fit, going_on_from, restore
 from rectune.models.training.loss_spike_guard import LossSpikeGuard
 from rectune.models.training.packing import pack
-from rectune.train.history_lists import list_examples
+from rectune.train.history_lists import LISTS, list_examples
 from rectune.train.rows import TokenRows, make_rows, remove_rows, split_users
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from rectune.train.sft_trainer import PackedSFTTrainer
 
 _ANSWERS = "generations.jsonl"
-_LISTS = "history_lists.parquet"
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> SftFigures:
     job = TrainingJob(config.train, config.models, out, "sft")
     arguments = _arguments(job, config)
     checkpoint = inputs["base"] / "checkpoint"
-    sources = [inputs["filter"] / "kept.parquet", *_lists(config, inputs, out / _LISTS)]
+    sources = [inputs["filter"] / "kept.parquet", *_lists(config, inputs, out / LISTS)]
     tokenizer = load_tokenizer(checkpoint)
     material = read_training_data(sources, tokenizer, config, out / "rows")
     fitted, packed_rows = _train(job, config, arguments, checkpoint, (tokenizer, material))
@@ -88,7 +87,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> SftFigures:
         dropped={"too_long": rows.seen - len(rows)},
         tokens=rows.token_count,
         trained_tokens=rows.trained_tokens,
-        history_lists=count_rows(out / _LISTS, Example) if config.train.history_lists else 0,
+        history_lists=count_rows(out / LISTS, Example) if config.train.history_lists else 0,
         held_out=len(material.held_out),
         generations=_last_answers(job.out / _ANSWERS) if material.held_out else (),
         packed_rows=packed_rows,

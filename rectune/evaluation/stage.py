@@ -93,7 +93,7 @@ def measure(tests: Sequence[EvalCase], eval_context: EvalContext, out: Path) -> 
     return EvalMetrics(
         **dict(ranking),
         weights={model: FusionFigures(**asdict(chosen)) for model, chosen in weights.items()},
-        position=position_bias(order_tasks(asked, config.num_candidate_draws, config.seed), rankings),
+        position=position_bias(order_tasks(asked, config.num_candidate_draws, config.seed), rankings, config),
         memorisation=_memorisation(asked, eval_context, out),
         answers=None,
     )

@@ -21,7 +21,7 @@ from rectune.core.figures.read_records import read_record
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe, dump_sections, load_recipe, to_yaml
 from rectune.core.rows import read_rows
-from rectune.core.types import Case, content_id
+from rectune.core.types import Case, Example, content_id
 from rectune.datagen.datasets import registry
 from rectune.evaluation.leave_one_domain_out import (
     METRICS,
@@ -33,6 +33,7 @@ from rectune.evaluation.leave_one_domain_out import (
 )
 from rectune.evaluation.systems import MODELS, EvalContext
 from rectune.pipeline.run import RunOptions, run_pipeline
+from rectune.train.history_lists import LISTS
 
 ROWS = 96  # of SFT in a fold, at most
 _MOST = 20_000  # cases that are cut of the domain left out
@@ -130,22 +131,29 @@ def _measure(
 ) -> None:
     recipe, trained_on, limit = tuning
     cases = read_rows(inputs["data"] / "cases.parquet", Case)
-    trained = _trained(name, recipe, read_rows(trained_on / "cases.parquet", Case))
+    lists = inputs["sft"] / LISTS
+    listed = read_rows(lists, Example) if lists.is_file() else []
+    trained = _trained(name, recipe, read_rows(trained_on / "cases.parquet", Case), listed)
     eval_context = EvalContext(config, inputs, load_catalogue(inputs["data"] / "items.parquet"), cases)
     locale = max(recipe.prompts.locales, key=lambda one: recipe.prompts.locales[one])
     tuned_on = list(load_catalogue(trained_on / "items.parquet").items.values())
     measure_fold(latest_cases(cases, trained, limit), locale, eval_context, out, tuned_on)
 
 
-def _trained(name: str, recipe: Recipe, cases: Sequence[Case]) -> frozenset[str]:
-    """Train users of the other datasets that share user ids with the one left out."""
+def _trained(
+    name: str, recipe: Recipe, cases: Sequence[Case], lists: Sequence[Example] = ()
+) -> frozenset[str]:
+    """Users of the other datasets that share user ids with the one left out, on whom a model may be tuned: by
+    cases (those of preferences, where it is aligned), or by lists of what they like.
+    """
     people = {dataset: registry.find(dataset).people for dataset in recipe.data.datasets}
     domains = {
         registry.find(other).domain
         for other in recipe.data.datasets
         if other != name and people[other] == people[name]
     }
-    return frozenset(case.user for case in cases if case.domain in domains and case.split == "train")
+    by_cases = {case.user for case in cases if case.domain in domains and case.split != "test"}
+    return frozenset(by_cases | {row.prompt.user for row in lists if row.prompt.domain in domains})
 
 
 def _without(name: str, recipe: Recipe, wanted: DomainFoldOptions, place: Path) -> Path:

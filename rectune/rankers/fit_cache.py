@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,8 @@ class FitCache:
         if self._folder is None or name not in RANKERS or not ranker_class(name).costly:
             return self.ranker(name, parameters, data)
         identity, users = data.identity(name), data.data.likes.user_ids
-        file = self._folder / f"{content_id('latest', name, dict(parameters), data.data.domain)}.latest.json"
+        given = all_arguments(name, parameters)
+        file = self._folder / f"{content_id('latest', name, given, data.data.domain)}.latest.json"
         latest, start = LatestFit.read(file), None
         place = plain = self._place(name, parameters, data)
         if warm_start and latest and latest.made_of == identity:
@@ -184,7 +186,7 @@ class FitCache:
 
     def _place(self, name: str, parameters: Mapping[str, Any], data: FittedData) -> Path:
         assert self._folder is not None  # only what keeps rankers is asked
-        return self._folder / content_id("ranker", data.identity(name), dict(parameters))
+        return self._folder / content_id("ranker", data.identity(name), all_arguments(name, parameters))
 
     def ranks(
         self,
@@ -198,7 +200,8 @@ class FitCache:
         if self._folder is None or name not in RANKERS:
             self.made += 1
             return make()
-        place = self._folder / f"{content_id('ranks', data.identity(name), dict(parameters), of)}.npy"
+        given = all_arguments(name, parameters)
+        place = self._folder / f"{content_id('ranks', data.identity(name), given, of)}.npy"
         try:
             found: NDArray[np.int64] = np.load(place, allow_pickle=False)
             self.reused += 1
@@ -211,6 +214,16 @@ class FitCache:
         np.save(partial, found)
         partial.replace(place)
         return found
+
+
+def all_arguments(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What a ranker is made with: the defaults of its class and of those before it too, which may change."""
+    found: dict[str, Any] = {}
+    for kind in reversed(ranker_class(name).__mro__):
+        if "__init__" in vars(kind):
+            known = signature(vars(kind)["__init__"]).parameters.values()
+            found |= {one.name: one.default for one in known if one.default is not Parameter.empty}
+    return found | dict(parameters)
 
 
 def copy_linked(source: Path, target: Path) -> None:

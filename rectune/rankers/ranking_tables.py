@@ -216,8 +216,9 @@ def _position(systems: Mapping[str, PositionBias], command: str, tr: Translation
     hits = (tr("Hit@1, target in {third}", third=tr.stored(third)) for third in THIRDS)
     note = tr(
         "Each case's candidates were shown in several orders. Without bias a third of what is put first "
-        "comes from each third of the list. Brackets are 95 % intervals (Wilson). Only systems called "
-        "…/listed are shown candidates in an order; likelihoods are taken after a prompt that shows none."
+        "comes from each third of the list. Brackets are 95 % intervals of users, whose lists are much "
+        "alike. Only systems called …/listed are shown candidates in an order; likelihoods are taken after "
+        "a prompt that shows none."
     )
     heads = (*tr.each("system", "lists", "unread"), *picked, *hits)
     return Table(heads, lines, tr("Position bias"), f"{note} {command}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -97,11 +98,13 @@ def test_hits_by_group_and_paired_differences(tmp_path: Path):
     systems = [always("sasrec", "i5"), always("allmrec, sum", "i2"), always("ease", "i2")]
     ranks = measured(tmp_path, ASKS, systems)
     table = hits_table("films", made_world(), ranks)
-    assert list(table.heads) == ["Hit@1 of 20", "all, n = 4", "cold items, n = 1"]
+    assert list(table.heads) == ["Hit@1 of 20", "all, n = 4", "cold items, n = 1", "MRR"]
     assert [row[1].split()[0] for row in table.rows] == ["0.250"] * 3  # type: ignore[union-attr]
     assert [row[2].split()[0] for row in table.rows] == ["0.000", "1.000", "1.000"]  # type: ignore[union-attr]
-    less = {row[0]: row[1] for row in differences_table(ranks).rows}
-    assert less["ease"] == "+0.000 (+0.000 to +0.000)" and less["sasrec"].startswith("+0.000 (-0.")  # type: ignore[union-attr]
+    assert [row[3] for row in table.rows] == ["0.438"] * 3  # the target is first once, and fourth three times
+    less = {row[0]: row[1:] for row in differences_table(ranks).rows}
+    assert less["ease"] == ["+0.000 (+0.000 to +0.000)"] * 2
+    assert all(str(one).startswith("+0.000 (-0.") for one in less["sasrec"])
     assert not differences_table({"sasrec": ranks["sasrec"]}).rows
     assert missing_rows({"sasrec": {}}, ranks) == ["allmrec, sum", "ease"]
 
@@ -136,3 +139,18 @@ def test_the_whole_program_on_the_samples_goes_on_where_it_stopped(tmp_path: Pat
     assert [line for line in again.splitlines() if line.startswith("| ")] == [
         line for line in said.splitlines() if line.startswith("| ")
     ]
+
+
+@pytest.mark.slow
+def test_other_data_of_the_same_name_are_fitted_and_ranked_anew(tmp_path: Path, capsys):
+    given = ["--test", "30", "--quick", "--soft", "--runs", str(tmp_path / "runs")]
+    main(["--data", "samples", *given])
+    assert "ease: fitted in" in capsys.readouterr().out
+    main(["--data", "samples", *given])
+    assert "fitted in" not in capsys.readouterr().out
+    shutil.copytree("samples/movielens", tmp_path / "movielens")
+    ratings = tmp_path / "movielens" / "ratings.csv"
+    head, *rows = ratings.read_text().splitlines()
+    ratings.write_text("\n".join([head, *rows[::2]]) + "\n")
+    main(["--data", str(tmp_path), *given])
+    assert "ease: fitted in" in capsys.readouterr().out

@@ -16,7 +16,7 @@ from rectune.core.figures.read_records import read_record
 from rectune.core.recipe import load_recipe
 from rectune.core.rows import read_rows
 from rectune.core.settings import EvaluateConfig
-from rectune.core.types import Case, Item, Ranking
+from rectune.core.types import Case, Example, Item, Provenance, Ranking
 from rectune.evaluation.leave_one_domain_out import (
     METRICS,
     SHOWN,
@@ -39,7 +39,7 @@ from rectune.pipeline.leave_one_domain_out import (
 )
 from rectune.rankers.base import INTERACTION_FREE
 from tests.evaluation.test_stage import Engine
-from tests.rankers.world import case, write_world
+from tests.rankers.world import case, prompt, write_world
 
 DEMO = Path(__file__).parents[2] / "recipes" / "demo.yaml"
 
@@ -70,8 +70,12 @@ def test_the_folds_are_ordinary_recipes_that_share_rows_and_leave_one_out(tmp_pa
 def test_users_of_a_shared_id_space_who_were_trained_on_are_known():
     recipe = load_recipe(DEMO)
     cases = [case("music", "a", "train", 0), case("music", "b", "test", 0), case("movies", "c", "train", 0)]
-    assert _trained("amazon", recipe, cases) == {"a"}
+    cases.append(case("music", "d", "preference", 0))  # an aligned model is tuned on these
+    assert _trained("amazon", recipe, cases) == {"a", "d"}
     assert _trained("movielens", recipe, cases) == frozenset()
+    shown = [prompt(case(domain, user, "train", 0)) for domain, user in (("music", "e"), ("movies", "f"))]
+    lists = [Example("", one, "", Provenance("template", "", "{}", 0, "rectune")) for one in shown]
+    assert _trained("amazon", recipe, cases, lists) == {"a", "d", "e"}
 
 
 def test_only_datasets_that_are_there_are_taken_from_another_folder(tmp_path: Path):

@@ -51,6 +51,14 @@ def test_no_test_user_is_trained_on_and_domains_take_turns(tmp_path: Path) -> No
     assert [row.id for row in list_examples(data, 4, 7)] == [row.id for row in found[:4]]
 
 
+def test_who_is_tested_in_one_domain_gives_no_list_in_another(tmp_path: Path) -> None:
+    films = People(24, [tuple(range(8))] * 3, [tuple(range(8, 20))])
+    books = People(24, [tuple(range(8))] * 5, [tuple(range(8, 20))])  # u3 is tested on films, u4 in neither
+    found = list_examples(write(tmp_path, {"movies": films, "books": books})["data"], 100, 7)
+    assert {row.prompt.user for row in found if row.prompt.domain == "books"} == {"u0", "u1", "u2", "u4"}
+    assert {row.prompt.user for row in found if row.prompt.domain == "movies"} == {"u0", "u1", "u2"}
+
+
 def test_the_stage_trains_on_them_beside_the_kept_examples(tmp_path: Path) -> None:
     people = People(24, [tuple(range(8))] * 3, [tuple(range(8, 20))])
     inputs = make_inputs(tmp_path, 4) | write(tmp_path, {"movies": people})

@@ -148,7 +148,10 @@ class FusionFigures(Record):
 
 
 class PositionBias(Record):
-    """Whether a system that is shown candidates in an order prefers some places of it."""
+    """Whether a system that is shown candidates in an order prefers some places of it.
+
+    Intervals are of users: of the bootstrap where a user has several lists, else Wilson's.
+    """
 
     n: Count
     """Lists that were shown."""

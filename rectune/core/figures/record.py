@@ -70,7 +70,7 @@ class RowCounts(StageRecord):
 
 
 class ShareInterval(Record):
-    """A share of things counted, with its 95 % interval (Wilson)."""
+    """A share of things counted, with its 95 % interval (Wilson's, unless it is said otherwise)."""
 
     share: Share | None
     """The share; None where there was nothing to count, which is no share of any size."""

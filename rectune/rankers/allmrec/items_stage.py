@@ -23,7 +23,7 @@ from rectune.rankers.allmrec.items_ranker import AllmrecItems
 from rectune.rankers.allmrec.summaries import Summary, counted, with_summaries, write_summaries
 from rectune.rankers.allmrec.validation import ValidatedDomain, wanted_domains
 from rectune.rankers.domain_data import DomainData
-from rectune.rankers.fit_cache import FitCache
+from rectune.rankers.fit_cache import FitCache, all_arguments
 from rectune.rankers.item_text import ItemTexts, TextOptions, texts_of
 from rectune.rankers.sequential.ranker import SequentialRanker
 from rectune.rankers.stage import rankers_path
@@ -99,7 +99,8 @@ def train_items(
     recommender = cache.ranker(settings.recommender, parameters, domain.train)
     assert isinstance(recommender, SequentialRanker)  # so are all that the section can name
     texts_id = content_id(sorted(texts.texts.items()))
-    made_of = content_id(domain.train.identity(AllmrecItems.name), dict(parameters), own, texts_id)
+    given = all_arguments(settings.recommender, parameters)
+    made_of = content_id(domain.train.identity(AllmrecItems.name), given, own, texts_id)
 
     def make(checkpoint: Path) -> AllmrecItems:
         return AllmrecItems(**own).fit_beside(recommender, domain.train.data, texts.texts)
