@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from rectune.core.errors import UserError
 from rectune.core.progress import say
-from rectune.models.integrity_checks import frozen_digest
+from rectune.models.integrity_checks import weights_digest
 from rectune.rankers.allmrec.examples import NegativeSampler, examples_of, train_sequences
 from rectune.rankers.allmrec.joint_space import JointSpace
 from rectune.rankers.allmrec.training import JointOptions, JointRecord, JointTrainer, new_space
@@ -183,7 +183,7 @@ class JointItems:
 
     def digest(self) -> str:
         """A hash of all weights of the recommender and of the joint space."""
-        return frozen_digest(nn.ModuleList([self.recommender.fitted_network, self.space]))
+        return weights_digest(nn.ModuleList([self.recommender.fitted_network, self.space]))
 
 
 def cold_items(recommender: SequentialRanker, quantile: float = COLD_QUANTILE) -> NDArray[np.bool_]:

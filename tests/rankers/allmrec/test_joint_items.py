@@ -77,6 +77,18 @@ def test_the_recommender_stays_as_it_was_to_the_last_bit(data: DomainData):
     assert np.array_equal(scores, fitted.score_all(HISTORIES))
 
 
+def test_its_digest_sees_a_change_of_any_weight(data: DomainData):
+    """Stage 2 is kept by it, and what is to stay as it was is held against it."""
+    one = joint_items(data, recommender(data))
+    before = one.digest()
+    for module in (one.space, one.recommender.fitted_network):
+        for value in module.parameters():
+            with torch.no_grad():
+                value.view(-1)[0] += 1.0
+            assert one.digest() != before
+            before = one.digest()
+
+
 def test_the_vectors_are_of_the_towers(joint: JointItems, data: DomainData, fitted: SequentialRanker):
     cold, warm = "c0-0", "w0-0"
     ids = [cold, warm]
