@@ -156,6 +156,11 @@ class AllmRec(WritingRanker):
         other._take(self.items, self._domain, self._titles)
         return other
 
+    @property
+    def trained_by(self) -> list[object]:
+        """See `SoftRanker.trained_by`."""
+        return [*super().trained_by, {item: list(texts) for item, texts in self.queries.items()}]
+
     def new_module(self, sizes: Sizes, norm: float) -> SoftModule:
         """See `SoftRanker.new_module`."""
         return SoftModule(Projections(sizes.user, sizes.item, sizes.width, norm, self.seed))

@@ -16,6 +16,7 @@ from torch import nn
 from rectune.core.digests import content_digest
 from rectune.core.errors import UserError
 from rectune.core.progress import say
+from rectune.core.types import content_id
 from rectune.models.integrity_checks import check_base
 from rectune.models.reference import locate
 from rectune.models.training.loss_spike_guard import LossSpikeGuard
@@ -137,11 +138,17 @@ class SoftRanker(Ranker):
         how = {name: given[name] for name in _TRAINING}
         options = LlmTrainingOptions(**how, seed=self.seed, save_seconds=self.save_seconds)
         objective, frozen = self.objective(data, cases), items.joint.digest()
-        trainer = LlmTrainer(model, self.module, cases, objective, options, self.name, self.guard)
+        of = content_id(frozen, self.trained_by)
+        trainer = LlmTrainer(model, self.module, cases, objective, options, self.name, self.guard, of)
         self.record = trainer.train(self.checkpoint)
         check_base(frozen, items.joint.digest())
         self.record.items_digest = frozen
         return self
+
+    @property
+    def trained_by(self) -> list[object]:
+        """What decides, beside data, stage 1 and the language model, what is trained."""
+        return [self.parameters]
 
     def model_digest(self) -> str:
         """What identifies the language model, by its files."""

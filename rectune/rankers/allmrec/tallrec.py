@@ -17,7 +17,7 @@ from rectune.core.errors import UserError
 from rectune.core.progress import progress
 from rectune.core.rng import seed_of
 from rectune.core.settings import LoraSection
-from rectune.core.types import Locale
+from rectune.core.types import Locale, content_id
 from rectune.models.lora import lora_config
 from rectune.models.reference import locate
 from rectune.rankers.allmrec.language_model import ComputeType, FrozenLanguageModel, load_language_model
@@ -122,7 +122,10 @@ class TallRec(Ranker):
         model, adapter = self._tuned
         objective = YesNoLoss(model, self.writer, cases, self._answers, self.seed)
         options = LlmTrainingOptions(**{name: given[name] for name in _TRAINING}, seed=self.seed)
-        self.record = LlmTrainer(model, adapter, cases, objective, options, self.name).train(self.checkpoint)
+        trainer = LlmTrainer(
+            model, adapter, cases, objective, options, self.name, of=content_id(given, self._titles)
+        )
+        self.record = trainer.train(self.checkpoint)
         self._weights = {name: value.detach().cpu() for name, value in adapter.weights.items()}
         return self
 
