@@ -287,6 +287,12 @@ def test_typed_titles_are_the_newest_likes_of_a_known_user(runs: Path):
     assert "Ranked for the words by index, the default for queries" in asked.stdout
 
 
+def test_a_named_ranker_that_the_stage_has_not_fitted_is_said_to_be_fitted_now(runs: Path):
+    now = "svd is not among the rankers of the stage fit: it is fitted now, with its defaults"
+    assert now in of_tiny(runs, "--user", "train0", "--ranker", "svd").stderr
+    assert "is fitted now" not in of_tiny(runs, "--user", "train0", "--ranker", "item_knn").stderr
+
+
 def test_a_user_that_nobody_knows_is_refused(runs: Path):
     said = of_tiny(runs, "--user", "zoe")
     assert isinstance(said.exception, UserError) and "the user 'zoe' is not known: 5 are known" in str(
