@@ -20,9 +20,9 @@ from rectune.rankers.chosen import ChosenRanker
 from rectune.readers import table
 from rectune.readers.drops import Drops, left_out_lines
 from rectune.readers.file_format import FileFormat
-from rectune.recommender.results import items_frame
+from rectune.recommender.results import Lacking, items_frame
 from rectune.recommender.typed_history import titles_in
-from rectune.recommender.user_attributes import checked_attributes, say_unknown
+from rectune.recommender.user_attributes import checked_attributes
 
 if TYPE_CHECKING:
     import polars as pl
@@ -66,16 +66,18 @@ def recommend_users(
     requests = recommender.user_requests(rows)
     parts = output.with_name(output.name + ".parts")
     _prepare(parts, _identity(recommender, requests, options, [file_digest(users), *identity]))
+    lacking = Lacking()
     with progress("recommending", len(rows), "users") as advance:
         for start in range(0, len(rows), PART):
             path, some = parts / f"{start:09d}.parquet", rows[start : start + PART]
             if not path.is_file():
                 found = recommender.recommend_all(requests[start : start + PART], options)
-                say_unknown(answer.unknown_attributes for answer in found)
+                lacking.add(found)
                 fresh = path.with_suffix(".fresh")
                 _named(items_frame(found), some, start).write_parquet(fresh)
                 fresh.replace(path)
             advance(len(some))
+    lacking.say()
     made = sorted(parts.glob("*.parquet"))
     fresh = parts / "whole.fresh"
     pl.scan_parquet(made).sink_parquet(fresh)

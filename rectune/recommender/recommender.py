@@ -20,10 +20,10 @@ from rectune.recommender.answering import CatalogueAnswers
 from rectune.recommender.build import ModelSource, RecommenderParts
 from rectune.recommender.options import RecommendOptions, explained_items
 from rectune.recommender.requests import UserRequest
-from rectune.recommender.results import Recommendations, items_frame, request_rows
+from rectune.recommender.results import Lacking, Recommendations, items_frame, request_rows
 from rectune.recommender.run_results import fit_of, from_folder, rerank_of
 from rectune.recommender.tables import histories_of, items_of, likes_of, read_likes
-from rectune.recommender.user_attributes import read_attributes, say_unknown
+from rectune.recommender.user_attributes import read_attributes
 
 if TYPE_CHECKING:
     import polars as pl
@@ -275,8 +275,9 @@ class Recommender(CatalogueAnswers):
         Args:
             requests: a polars or pandas frame, or a list of dicts, with some of the columns `user` (whose
                 known history is taken), `history` (a list of titles or ids, the latest likes of a user that
-                is given), `query` and `attributes` (a mapping, or one as JSON). How often something was
-                stated that is not known to what ranks is said on standard error.
+                is given), `query` and `attributes` (a mapping, or one as JSON). How often titles are not
+                in the catalogue, nothing fits, or something is stated that is not known to what ranks, is
+                said on standard error.
             k, exclude, where, within, explain, explore, at_most, per: as in `recommend`.
 
         Returns:
@@ -293,7 +294,9 @@ class Recommender(CatalogueAnswers):
             k, exclude, where or {}, within, explained_items(explain, k), explore, at_most, per
         )
         answers = self.recommend_all(self.user_requests(rows), options)
-        say_unknown(answer.unknown_attributes for answer in answers)
+        lacking = Lacking()
+        lacking.add(answers)
+        lacking.say()
         found = items_frame(answers)
         if not any(row.get("user") is not None for row in rows):
             return found

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from rectune.core.errors import UserError
+from rectune.core.progress import say
 from rectune.core.types import Locale
-from rectune.recommender.user_attributes import checked_attributes
+from rectune.recommender.user_attributes import checked_attributes, say_unknown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -118,6 +120,37 @@ def _row(item: RecommendedItem) -> dict[str, Any]:
     """The attributes of an item; of its evidence the sentence."""
     found = {one.name: getattr(item, one.name) for one in fields(item)}
     return found | {"evidence": item.evidence.text if item.evidence else ""}
+
+
+class Lacking:
+    """Counts, of answers to many requests, which nobody reads one by one, titles that the catalogue lacks,
+    requests that nothing fits, and what was stated that is not known to what ranks.
+    """
+
+    def __init__(self) -> None:
+        self._titles, self._stated = Counter[str](), list[Sequence[str]]()
+        self._requests = self._asked = self._misfits = 0
+
+    def add(self, answers: Sequence[Recommendations]) -> None:
+        """Count these answers too."""
+        self._requests += len(answers)
+        for answer in answers:
+            self._titles.update(set(answer.not_found))
+            self._asked += bool(answer.not_found)
+            self._misfits += not answer.fits
+            if answer.unknown_attributes:
+                self._stated.append(answer.unknown_attributes)
+
+    def say(self) -> None:
+        """Say what was counted, on standard error; nothing where nothing was."""
+        say_unknown(self._stated)
+        titles, of = self._titles, f"{self._requests:,} requests"
+        if titles:
+            shown = ", ".join(f"{title} ({count:,})" for title, count in titles.most_common(3))
+            more = f", and {len(titles) - 3:,} others" if len(titles) > 3 else ""
+            say(f"not in the catalogue, of {self._asked:,} of {of}: {shown}{more}")
+        if self._misfits:
+            say(f"nothing in the catalogue fits {self._misfits:,} of {of}: they get what is nearest")
 
 
 def request_rows(requests: Any) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from rectune.rankers.domain_data import DomainData
 from rectune.recommender.explained_ranking import RankedBy
 from rectune.recommender.generative import GenerativeRecommender
 from rectune.recommender.recommender import Recommender
+from rectune.recommender.results import Lacking, Recommendations
 from rectune.retrieval.grounding import ground_in
 from tests.recommender.shelf import FILMS, LIKES, RETRIEVAL, by_likes, by_words, films, ids
 from tests.recommender.writer import Writer, from_facts
@@ -141,6 +142,19 @@ def test_a_table_of_requests_gets_a_table_of_items(likes: Recommender, make):
     alone = [likes.recommend(k=2, **request) for request in requests]
     assert found["item_id"].to_list() == [one for answer in alone for one in ids(answer)]
     assert found["reason"].str.len_chars().gt(0).to_list() == [True, False] * 3
+
+
+def test_of_many_requests_it_is_said_what_the_catalogue_lacks(
+    likes: Recommender, capsys: pytest.CaptureFixture[str]
+):
+    asked = [{"history": ["Yacht", "Moon Landing"]}, {"history": ["Yacht"]}, {"query": "qqq"}]
+    capsys.readouterr()
+    likes.recommend_many(asked, k=1)
+    assert "not in the catalogue, of 2 of 3 requests: Yacht (2)" in capsys.readouterr().err
+    lacking = Lacking()
+    lacking.add([Recommendations((), fits=False), Recommendations(())])
+    lacking.say()
+    assert "nothing in the catalogue fits 1 of 2 requests" in capsys.readouterr().err
 
 
 def test_users_may_be_numbers_and_no_requests_are_no_rows(tmp_path: Path):
