@@ -22,7 +22,7 @@ from rectune.recommender.options import RecommendOptions, explained_items
 from rectune.recommender.requests import UserRequest
 from rectune.recommender.results import Lacking, Recommendations, items_frame, request_rows
 from rectune.recommender.run_results import fit_of, from_folder, rerank_of
-from rectune.recommender.tables import histories_of, items_of, likes_of, read_likes
+from rectune.recommender.tables import histories_of, id_text, items_of, likes_of, read_likes
 from rectune.recommender.user_attributes import read_attributes
 
 if TYPE_CHECKING:
@@ -301,7 +301,7 @@ class Recommender(CatalogueAnswers):
         if not any(row.get("user") is not None for row in rows):
             return found
         given = (row.get("user") for row in rows)
-        users = pl.Series("user", [None if user is None else str(user) for user in given], pl.String)
+        users = pl.Series("user", [None if user is None else id_text(user) for user in given], pl.String)
         return found.with_columns(users.gather(found["request"])).select(
             "request", "user", *[name for name in found.columns if name != "request"]
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.core.types import Locale
+from rectune.recommender.tables import frame_of, is_empty
 from rectune.recommender.user_attributes import checked_attributes, say_unknown
 
 if TYPE_CHECKING:
@@ -160,14 +161,10 @@ def request_rows(requests: Any) -> list[dict[str, Any]]:
         UserError: it is no table, has none of the columns user, history, query and attributes, a history is
             no list, attributes are no mapping, or a row is empty.
     """
-    import polars as pl
-
-    if isinstance(requests, pl.DataFrame):
-        rows = requests.to_dicts()
-    elif isinstance(requests, Sequence) and all(isinstance(row, Mapping) for row in requests):
+    if isinstance(requests, Sequence) and all(isinstance(row, Mapping) for row in requests):
         rows = [dict(row) for row in requests]
-    elif hasattr(requests, "to_dict"):  # pandas
-        rows = pl.from_pandas(requests).to_dicts()
+    elif hasattr(requests, "to_dict"):  # a frame
+        rows = frame_of(requests).to_dicts()
     else:
         raise UserError("the requests are no table", hint="give a frame, or a list of dicts")
     known = {name for row in rows for name in row}
@@ -182,8 +179,15 @@ def request_rows(requests: Any) -> list[dict[str, Any]]:
             raise UserError(
                 f"the history of request {number} is one text", hint="give a list of titles or ids"
             )
+        if isinstance(history, float) and is_empty(history):  # pandas has it for None
+            history = None
+        if history is not None and not isinstance(history, Iterable):
+            raise UserError(
+                f"the history of request {number} is {history!r}", hint="give a list of titles or ids"
+            )
         row["history"] = [] if history is None else list(history)
-        row["query"] = row.get("query") or ""
+        for name, nothing in (("user", None), ("query", "")):
+            row[name] = nothing if is_empty(row.get(name)) else row[name]
         row["attributes"] = checked_attributes(row.get("attributes"))
         if row.get("user") is None and not (row["history"] or row["query"] or row["attributes"]):
             raise UserError(

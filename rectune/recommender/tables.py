@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -59,24 +60,58 @@ def read_catalogue(catalogue: Any, options: CatalogueOptions | None = None) -> C
         return read_catalogue_file(path, options)
 
 
+def id_text(value: object) -> str:
+    """An id as the readers of tables have it: text, a whole number without a fraction (a column of numbers
+    with gaps has fractions).
+    """
+    return re.sub(r"^(-?\d+)\.0+$", r"\1", str(value).strip())
+
+
+def is_empty(value: object) -> bool:
+    """Whether a cell holds nothing: None, no text, or no number."""
+    return value is None or value == "" or (isinstance(value, float) and value != value)
+
+
+def frame_of(given: Any) -> pl.DataFrame:
+    """A polars or pandas frame as a polars frame.
+
+    Raises:
+        UserError: it is neither, or a column of it has values of several types.
+    """
+    import polars as pl
+
+    if isinstance(given, pl.DataFrame):
+        return given
+    hint = "give a path, or a polars or pandas frame"
+    try:
+        return pl.from_pandas(given)
+    except (TypeError, ValueError, ImportError) as refused:
+        if mixed := _mixed_column(given):
+            raise UserError(
+                f"the column {mixed} has values of several types", hint="make all of them text, or numbers"
+            ) from None
+        raise UserError(f"this is no table: {refused}", hint=hint) from None
+
+
+def _mixed_column(frame: Any) -> str:
+    """The first column of a pandas frame whose values are of several types; "" where there is none."""
+    for name in getattr(frame, "columns", ()):
+        if len({type(value) for value in frame[name] if not is_empty(value)}) > 1:
+            return str(name)
+    return ""
+
+
 @contextmanager
 def as_file(given: Any) -> Iterator[Path]:
     """A table as a file: a path as it is, a frame as Parquet, so that one reader reads both.
 
     Raises:
-        UserError: it is neither.
+        UserError: it is neither; see `frame_of`.
     """
-    import polars as pl
-
     if isinstance(given, (str, Path)):
         yield Path(given)
         return
-    try:
-        frame = given if isinstance(given, pl.DataFrame) else pl.from_pandas(given)
-    except (TypeError, ValueError, ImportError) as refused:
-        raise UserError(
-            f"this is no table: {refused}", hint="give a path, or a polars or pandas frame"
-        ) from None
+    frame = frame_of(given)
     with tempfile.TemporaryDirectory(prefix="rectune-") as folder:
         path = Path(folder) / "frame.parquet"
         frame.write_parquet(path)

@@ -162,7 +162,10 @@ def test_users_may_be_numbers_and_no_requests_are_no_rows(tmp_path: Path):
     found = by_likes(tmp_path, numbered)
     table = found.recommend_many(pl.DataFrame({"user": [1, 4]}), k=1)
     assert table.select("user", "item_id").rows() == [("1", "12"), ("4", "11")]
-    assert found.recommend(user=1) == found.recommend(user="1")
+    assert found.recommend(user=1) == found.recommend(user="1") == found.recommend(user=1.0)
+    gaps = pd.DataFrame({"user": [1, None], "history": [None, ["11"]]})  # numbers with fractions
+    assert found.recommend_many(gaps, k=1)["user"].to_list() == ["1", None]
+    assert found.recommend([11.0], k=1) == found.recommend(["11"], k=1)
     assert found.recommend_many([]).height == 0
     assert found.recommend_many([{"history": ["11"]}]).columns[:2] == ["request", "rank"]
 
@@ -174,6 +177,8 @@ def test_ratings_count_as_liked_from_the_threshold_on(tmp_path: Path):
     found = by_likes(tmp_path, rated.to_pandas(), positive_threshold=4)
     assert [item.score for item in found.recommend(["11"], k=2)] == pytest.approx([1.0, 0.0])
     assert "12" in ids(found.recommend(user="bob"))  # rated low: not in the history
+    with pytest.raises(UserError, match="the column movie_id has values of several types"):
+        by_likes(tmp_path, rated.to_pandas().astype({"movie_id": object}).replace({"movie_id": {12: "x"}}))
     renamed, columns = rated.rename({"user": "who"}), {"user_id": "who"}
     named = by_likes(tmp_path, renamed, columns=columns, positive_threshold=1)
     assert named.recommend(["11"]) == by_likes(tmp_path).recommend(["11"])
@@ -214,6 +219,9 @@ def test_a_ranker_ranks_and_the_model_words_the_reasons(tmp_path: Path):
         ({"history": ["  "], "query": "\n"}, "nothing to go by"),
         ({"history": "Moon Landing"}, "the history is one text"),
         ({"user": "zoe"}, "the user 'zoe' is not known: 5 are known"),
+        ({"history": ["11", None]}, "a place without title or id"),
+        ({"history": ["11", float("nan")]}, "a place without title or id"),
+        ({"query": 5}, "the query is 5"),
         ({"history": ["11"], "k": 0}, "k is 0"),
         ({"history": ["11"], "explain": -1}, "explain is -1"),
         ({"history": ["11"], "exclude": "12"}, "exclude is one text"),
@@ -233,6 +241,9 @@ def test_a_request_that_cannot_be_answered_is_refused(likes: Recommender, reques
         ([{"name": "x"}], "no column user, history, query or attributes among: name"),
         ([{"history": "Moon Landing"}], "the history of request 0 is one text"),
         ([{"query": "bread"}, {"query": ""}], "request 1 has nothing to go by"),
+        ([{"query": "bread"}, {"user": "", "query": float("nan")}], "request 1 has nothing to go by"),
+        ([{"history": 11}], "the history of request 0 is 11"),
+        (pd.DataFrame({"user": [1, "ann"]}), "the column user has values of several types"),
         ([{"user": "zoe"}], "the user 'zoe' is not known"),
     ],
 )
