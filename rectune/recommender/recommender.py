@@ -23,7 +23,7 @@ from rectune.recommender.requests import UserRequest
 from rectune.recommender.results import Lacking, Recommendations, items_frame, request_rows
 from rectune.recommender.run_results import fit_of, from_folder, rerank_of
 from rectune.recommender.tables import histories_of, id_text, items_of, likes_of, read_likes
-from rectune.recommender.user_attributes import read_attributes
+from rectune.recommender.user_attributes import read_attributes, say_unlearnt
 
 if TYPE_CHECKING:
     import polars as pl
@@ -154,6 +154,8 @@ class Recommender(CatalogueAnswers):
             UserError: a table cannot be read, no interaction counts as liked, or `users` are given to a
                 ranker that learns nothing from them.
         """
+        from rectune.rankers.lightfm import LightFMAttributes
+
         catalogue = items_of(items, options)
         ids = [item.item_id for item in catalogue]
         liked = read_likes(interactions, ids, positive_threshold, columns)
@@ -163,11 +165,16 @@ class Recommender(CatalogueAnswers):
             catalogue, ranker=ranker, model=model, likes=likes_of(liked, ids, stated), histories=histories,
             attributes=stated, retrieval=retrieval, folder=folder, runs=Path(runs),
         )  # fmt: skip
-        if users is not None and not (parts.ranker and parts.ranker.attributes_known):
+        known = parts.ranker.attributes_known if parts.ranker else frozenset[str]()
+        if users is not None and not known:
             if ranker != "chosen":
                 hint = "take lightfm_attributes, or chosen"
+                if ranker == LightFMAttributes.name:
+                    hint = "at least two users who like something have to state the same"
                 raise UserError(f"{ranker} learnt nothing from what users state", where="users", hint=hint)
             say("what users state takes no part: lightfm_attributes was not chosen")
+        elif users is not None:
+            say_unlearnt(stated, known)
         return cls.of(parts)
 
     @classmethod

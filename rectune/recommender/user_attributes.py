@@ -12,10 +12,13 @@ from rectune.core.progress import say
 from rectune.rankers.base import Attributes
 from rectune.rankers.side_features import attribute_names
 from rectune.readers import table
+from rectune.readers.cells import MISSING
 from rectune.readers.columns import INTERACTION_NAMES, find_columns
 from rectune.readers.drops import Drops, left_out_lines
 from rectune.readers.file_format import FileFormat
 from rectune.recommender.tables import as_file, id_text, is_empty
+
+_NOTHING = MISSING | {"", "NA", "N/A"}
 
 
 def checked_attributes(stated: Any) -> dict[str, object]:
@@ -37,7 +40,7 @@ def checked_attributes(stated: Any) -> dict[str, object]:
         return {}
     if not isinstance(stated, Mapping):
         raise UserError("attributes of a user that are no mapping", hint=hint)
-    found = {str(name): value for name, value in stated.items() if not is_empty(value)}
+    found = {str(name): value for name, value in stated.items() if not _is_missing(value)}
     for name, value in found.items():
         if not isinstance(value, (str, int, float)):
             raise UserError(f"the attribute {name} is neither a text nor a number", hint=hint)
@@ -92,6 +95,19 @@ def read_attributes(
     return stated
 
 
+def say_unlearnt(stated: Mapping[str, Attributes], known: Collection[str]) -> None:
+    """Say which names a ranker learnt nothing of, though users state them: no two of them the same.
+
+    Args:
+        stated: what train users state, by user.
+        known: see `Ranker.attributes_known`.
+    """
+    names = dict.fromkeys(name for own in stated.values() for name in own)
+    learnt = {name for own in stated.values() for name in known_attributes(own, known)[0]}
+    if lone := [name for name in names if name not in learnt]:
+        say(f"nothing is learnt from {', '.join(lone)}: no two users state the same there")
+
+
 def say_unknown(unknown: Iterable[Collection[str]]) -> None:
     """Say what was stated in many requests and is not known to what ranks (`unknown`, of each), how often."""
     counts = Counter(one for some in unknown for one in some)
@@ -116,3 +132,8 @@ def _rows(users: Any, column: str) -> list[tuple[str, dict[str, object]]]:
     if nobody := sum(is_empty(user) for user, _ in stated):
         say(f"left out: {nobody:,} rows without a user")
     return [(id_text(user), checked_attributes(row)) for user, row in stated if not is_empty(user)]
+
+
+def _is_missing(value: object) -> bool:
+    """Whether somebody states nothing: an empty cell, or what programs write for one ("NULL", "nan")."""
+    return is_empty(value) or (isinstance(value, str) and value.strip() in _NOTHING)
