@@ -161,15 +161,20 @@ def read_likes(
     drops.add("interaction without a user", rows.height - named.height)
     known = named.filter(pl.col("item_id").is_in(list(item_ids)))
     drops.add("interaction with an unknown item", named.height - known.height)
+    valued = known.drop_nulls("value")
+    drops.add("interaction without a value", known.height - valued.height)
     least = 0.0 if positive_threshold is None else positive_threshold
-    liked = known.filter(pl.col("value") >= least)
+    liked = valued.filter(pl.col("value") >= least)
     if left_out := left_out_lines(drops):
         say("\n".join(left_out))
     if not liked.height:
         raise UserError("no interaction counts as liked", hint="lower positive_threshold, or check the ids")
     if "timestamp" in liked.columns:
         liked = liked.sort("timestamp", maintain_order=True, nulls_last=False)
-    timed = "timestamp" in liked.columns and not liked["timestamp"].null_count()
+    untimed = liked["timestamp"].null_count() if "timestamp" in liked.columns else 0
+    if untimed:
+        say(f"{untimed:,} of {liked.height:,} likes have no time: no times count, and those come first")
+    timed = "timestamp" in liked.columns and not untimed
     return liked.select("user_id", "item_id", *(["timestamp"] if timed else []))
 
 

@@ -184,6 +184,15 @@ def test_ratings_count_as_liked_from_the_threshold_on(tmp_path: Path):
     assert named.recommend(["11"]) == by_likes(tmp_path).recommend(["11"])
 
 
+def test_what_has_no_value_or_no_time_is_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    first = pl.int_range(pl.len()) == 0
+    valued = LIKES.with_columns(rating=pl.when(~first).then(1.0))
+    by_likes(tmp_path, valued)
+    assert "1  interaction without a value" in capsys.readouterr().err
+    by_likes(tmp_path, LIKES.with_columns(timestamp=pl.when(~first).then("timestamp")))
+    assert f"1 of {LIKES.height} likes have no time: no times count" in capsys.readouterr().err
+
+
 def test_the_model_answers_and_its_answer_is_grounded(tmp_path: Path):
     writer = Writer("Bread is good.\nMy recommendation: Bread Street", from_facts)
     found = with_model(tmp_path, writer).recommend(["Moon Landing", "Yacht"], k=3, explain=2)
