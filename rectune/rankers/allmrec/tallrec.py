@@ -7,7 +7,7 @@ from copy import copy
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, get_args
 
 import numpy as np
 import torch
@@ -27,7 +27,7 @@ from rectune.rankers.allmrec.train_cases import draw_cases
 from rectune.rankers.allmrec.yes_no import YesNoLoss, yes_and_no, yes_less_no
 from rectune.rankers.base import Ranker, Scores, unknown_ids
 from rectune.rankers.domain_data import DomainData
-from rectune.rankers.liked_items import positive
+from rectune.rankers.liked_items import one_of, positive
 from rectune.rankers.saved import SavedRanker, load_saved, save_ranker
 
 _TRAINING = ("learning_rate", "batch_size", "epochs", "patience")
@@ -108,6 +108,8 @@ class TallRec(Ranker):
             "compute_dtype": compute_dtype, "locale": locale, "seed": seed,
         }  # fmt: skip
         positive(**{name: self.parameters[name] for name in (*_TRAINING, "cases", "rank")})
+        one_of(get_args(Locale), locale=locale)
+        one_of(get_args(ComputeType), compute_dtype=compute_dtype)
         self.record = LlmTrainingRecord()
         self._weights = dict[str, torch.Tensor]()
         self._digest = ""

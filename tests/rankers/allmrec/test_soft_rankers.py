@@ -228,6 +228,27 @@ def test_of_two_wishes_each_finds_its_own_item_for_the_same_history(items: Allmr
 
 
 @pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"locale": "fr"}, "locale is 'fr'"),
+        ({"compute_dtype": "float31"}, "compute_dtype is 'float31'"),
+        ({"by": "txt"}, "by is 'txt'"),
+        ({"model": "absent"}, "no such model"),
+        ({"adapter": "absent"}, "holds no adapter"),
+    ],
+)
+def test_what_it_cannot_read_with_is_refused_before_anything_is_fitted(given: dict[str, str], said: str):
+    class Unfitted(DomainData):
+        @property
+        def likes(self) -> TrainLikes:
+            raise AssertionError("likes were read")
+
+    with pytest.raises(UserError, match=said) as refused:
+        new(AllmRec, **given).fit(Unfitted("d", world().items.values()))
+    assert refused.value.hint
+
+
+@pytest.mark.parametrize(
     ("kind", "changed"), [(LlmSRec, {"distillation": 0.0}), (AllmRec, {"wish_share": 0.9}), (AllmRec, None)]
 )
 def test_no_training_goes_on_from_a_checkpoint_of_other_settings_or_of_another_stage_1(
