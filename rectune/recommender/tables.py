@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,12 +33,19 @@ def items_of(catalogue: Any, options: CatalogueOptions | None = None) -> list[It
     What was read as what, and what was left out, is said on standard error.
 
     Raises:
-        UserError: it cannot be read; see `rectune.readers.catalogue.read_catalogue`.
+        UserError: it cannot be read, see `rectune.readers.catalogue.read_catalogue`; or of a list two items
+            have one id.
     """
     if isinstance(catalogue, Sequence) and not isinstance(catalogue, str):
         if not all(isinstance(item, Item) for item in catalogue):
             raise UserError(
                 "the catalogue is a list of other things than items", hint="give a frame, or a file"
+            )
+        counts = Counter(item.item_id for item in catalogue)
+        if twice := [item_id for item_id, count in counts.items() if count > 1]:
+            raise UserError(
+                f"the catalogue holds an id twice: {', '.join(twice[:3])}",
+                hint="give each item one of its own",
             )
         return list(catalogue)
     read = read_catalogue(catalogue, options)

@@ -14,6 +14,7 @@ from rectune.rankers.base import fit_ranker
 from rectune.rankers.domain_data import DomainData
 from rectune.recommender.explained_ranking import RankedBy
 from rectune.recommender.generative import GenerativeRecommender
+from rectune.recommender.load_ranker import load_ranker
 from rectune.recommender.recommender import Recommender
 from rectune.recommender.results import Lacking, Recommendations
 from rectune.retrieval.grounding import ground_in
@@ -280,6 +281,15 @@ def test_a_catalogue_that_would_mix_items_up_is_refused(items, said: str):
     with pytest.raises(UserError, match=said) as refused:
         Recommender.from_catalogue(items, model=None, ranker="bm25")
     assert refused.value.hint
+
+
+def test_an_id_twice_is_refused_before_anything_is_fitted():
+    for fit in (
+        lambda: Recommender.fit(LIKES, [*films(), films()[0]]),
+        lambda: load_ranker("bm25", films() * 2),
+    ):
+        with pytest.raises(UserError, match="holds an id twice: 11"):
+            fit()
 
 
 def test_parts_that_cannot_answer_are_refused(tmp_path: Path):
