@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -80,6 +81,10 @@ def recommend(
     typed = Typed(history, query, history_domain)
     _refuse_contradictions(typed.empty and not (user or users or interactive or chat), catalogue, user, users)
     _refuse_beside_a_table(users, not typed.empty or interactive or chat, output)
+    single = {"--explain-ranking": explain_ranking, "--json": as_json, "--history-domain": history_domain}
+    chosen = {"--top": top, "--explore": explore, "--at-most": at_most, "--per": per}
+    _refuse_without_effect("--users", users, single)
+    _refuse_without_effect("--chat", chat, chosen | {"--explain-ranking": explain_ranking})
     _refuse_two_ways_to_ask(interactive, chat)
     source = CatalogueSource(
         catalogue, domain, recipe, model, ranker, ground, top, runs, read, tuple(overrides or ())
@@ -92,7 +97,7 @@ def recommend(
     recommender, note = recommender_of(source, config)
     if context.obj and recommender.generative:  # it answers in place of rectune.inference.generate.generate
         recommender.generative = replace(recommender.generative, generate=context.obj)
-    if users:
+    if users and output:
         if note:
             say(note)
         _batch(recommender, users, output, wanted, source.identity())
@@ -152,25 +157,30 @@ def _refuse_beside_a_table(users: Path | None, typed: bool, output: Path | None)
             where="--users",
             hint="leave out --history, --query, --chat and --interactive, or put them into the table",
         )
+    if users and output is None:
+        raise UserError("no file to write to", where="--output", hint="give --output top.parquet")
     if output and not users:
         raise UserError("is for a table of users", where="--output", hint="give --users; or --json > FILE")
+
+
+def _refuse_without_effect(way: str, taken: object, options: Mapping[str, object]) -> None:
+    """Refuse options (by name: what was given) that do nothing where one asks this way."""
+    from rectune.core.errors import UserError
+
+    if given := [name for name, value in options.items() if value] if taken else []:
+        raise UserError(f"has no effect with {way}", where=given[0], hint=f"leave out {', '.join(given)}")
 
 
 def _batch(
     recommender: Recommender,
     users: Path,
-    output: Path | None,
+    output: Path,
     wanted: RecommendOptions,
     identity: tuple[object, ...],
 ) -> None:
     """Answer a table of users into a Parquet file."""
-    from rectune.core.errors import UserError
     from rectune.recommender.batch import recommend_users
 
-    if output is None:
-        raise UserError("no file to write to", where="--output", hint="give --output top.parquet")
-    if wanted.explain_ranking:
-        raise UserError("is for single answers", where="--explain-ranking", hint="leave it out with --users")
     whole = replace(wanted, explain=0)
     count = recommend_users(recommender, users, output, whole, [repr(one) for one in identity])
     typer.echo(f"{count:,} users -> {output}")

@@ -92,7 +92,7 @@ Chat = Annotated[
 Users = Annotated[
     Path | None,
     typer.Option(
-        help="A table with columns user, history or query: answer every row, into --output.",
+        help="A table with columns user, history, query or attributes: answer every row, into --output.",
         rich_help_panel=_ASKED,
     ),
 ]

@@ -7,7 +7,7 @@ with a plausible loss and publishes the unchanged base.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,12 +51,21 @@ def base_digest(model: nn.Module) -> str:
 
 def frozen_digest(module: nn.Module) -> str:
     """A hash of the bytes of all weights and buffers, but for weights that are being trained."""
+    return weights_digest(module, {name for name, value in module.named_parameters() if value.requires_grad})
+
+
+def weights_digest(module: nn.Module, besides: Collection[str] = ()) -> str:
+    """A hash of the bytes of all weights and buffers, whether they could be trained or not.
+
+    Args:
+        module: any.
+        besides: the names of those that are left out.
+    """
     import torch
 
     digest = hashlib.blake2b(digest_size=16)
-    trained = {name for name, value in module.named_parameters() if value.requires_grad}
     for name, value in sorted(module.state_dict().items()):
-        if name in trained:
+        if name in besides:
             continue
         data = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
         digest.update(name.encode())

@@ -63,3 +63,14 @@ def positive(**values: float) -> None:
     for name, value in values.items():
         if not 0 < value < float("inf"):
             raise UserError(f"{name} is {value}", hint="give a finite number above 0")
+
+
+def one_of(allowed: Sequence[str], **values: str) -> None:
+    """Refuse arguments of a constructor that are none of the words that it knows.
+
+    Raises:
+        UserError: one is another.
+    """
+    for name, value in values.items():
+        if value not in allowed:
+            raise UserError(f"{name} is {value!r}", hint=f"give one of: {', '.join(allowed)}")

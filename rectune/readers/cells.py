@@ -18,8 +18,8 @@ from uuid import UUID
 from rectune.readers.text import clean_text
 
 # What programs write for no value; nobody is called so. Of ids a few more words are none.
-_MISSING = frozenset(("nan", "NaN", "NAN", "<NA>", "NaT", "\\N", "NULL", "#N/A"))
-_NO_ID = _MISSING | {"None", "null", "undefined", "none"}
+MISSING = frozenset(("nan", "NaN", "NAN", "<NA>", "NaT", "\\N", "NULL", "#N/A"))
+_NO_ID = MISSING | {"None", "null", "undefined", "none"}
 _NAMES = ("name", "title", "label", "text", "value")  # of an object, the key whose value is its name
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z]{2,4})?")
 _BITS = 4096  # of the longest whole number that is read
@@ -91,7 +91,7 @@ def looked_into(value: Any) -> Any:
 def cell(value: Any, joint: str = ", ") -> str:
     """A cell as clean text on one line; empty where it is missing."""
     found = clean_text(text(looked_into(value), joint))
-    return "" if found in _MISSING else found
+    return "" if found in MISSING else found
 
 
 _EXACT = 2.0**53  # up to here a float holds every whole number

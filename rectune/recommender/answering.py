@@ -36,6 +36,7 @@ from rectune.recommender.reason_checks import IndexedTitles
 from rectune.recommender.requests import UserRequest, from_words
 from rectune.recommender.results import Recommendations, RecommendedItem
 from rectune.recommender.selection import allowed_ids
+from rectune.recommender.tables import id_text
 from rectune.retrieval.embedding import query_vectors_kept
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ class CatalogueAnswers:
                 f"likes of a user in {self.domain} and a history in {request.history_domain}",
                 hint="give the user, or the history, not both",
             )
-        stated = {**self._attributes.get(str(user), {}), **request.attributes}
+        stated = {**self._attributes.get(id_text(user), {}), **request.attributes}
         return replace(request, history=[*self.history_of(user), *request.history], attributes=stated)
 
     def history_of(self, user: Any) -> Sequence[str]:
@@ -203,7 +204,7 @@ class CatalogueAnswers:
         Raises:
             UserError: the user is not known.
         """
-        name = str(user)  # ids are text, whatever the table that they come from has
+        name = id_text(user)  # whatever the table that they come from has
         if name in self._histories:
             return self._histories[name]
         known = "no interactions were given" if not self._histories else f"{len(self._histories):,} are known"

@@ -20,9 +20,10 @@ from rectune.rankers.chosen import ChosenRanker
 from rectune.readers import table
 from rectune.readers.drops import Drops, left_out_lines
 from rectune.readers.file_format import FileFormat
-from rectune.recommender.results import items_frame
+from rectune.recommender.results import Lacking, items_frame
+from rectune.recommender.tables import id_text, is_empty
 from rectune.recommender.typed_history import titles_in
-from rectune.recommender.user_attributes import checked_attributes, say_unknown
+from rectune.recommender.user_attributes import checked_attributes, known_attributes
 
 if TYPE_CHECKING:
     import polars as pl
@@ -66,16 +67,18 @@ def recommend_users(
     requests = recommender.user_requests(rows)
     parts = output.with_name(output.name + ".parts")
     _prepare(parts, _identity(recommender, requests, options, [file_digest(users), *identity]))
+    lacking = Lacking()
     with progress("recommending", len(rows), "users") as advance:
         for start in range(0, len(rows), PART):
             path, some = parts / f"{start:09d}.parquet", rows[start : start + PART]
             if not path.is_file():
                 found = recommender.recommend_all(requests[start : start + PART], options)
-                say_unknown(answer.unknown_attributes for answer in found)
+                lacking.add(found)
                 fresh = path.with_suffix(".fresh")
                 _named(items_frame(found), some, start).write_parquet(fresh)
                 fresh.replace(path)
             advance(len(some))
+    lacking.say()
     made = sorted(parts.glob("*.parquet"))
     fresh = parts / "whole.fresh"
     pl.scan_parquet(made).sink_parquet(fresh)
@@ -153,32 +156,41 @@ def read_requests(users: Path, recommender: Recommender) -> list[dict[str, Any]]
         raise UserError(
             f"no column {', '.join(_COLUMNS)}", where=str(users), hint=f"columns there: {', '.join(there)}"
         )
-    rows = [_request(row, recommender) for row in table.rows(users, wanted, drops, written)]
+    rows = [
+        _request(row, recommender, f"{users}: row {number}")
+        for number, row in enumerate(table.rows(users, wanted, drops, written), 1)
+    ]
     if left_out := left_out_lines(drops):
         say("\n".join(left_out))
     if not rows:
         raise UserError("holds no rows", where=str(users), hint="give at least one user, history or query")
     for number, row in enumerate(rows, 1):
-        if row["user"] is None and not (row["history"] or row["query"] or row["attributes"]):
-            raise UserError("a row has nothing to go by", where=f"{users}: row {number}",
-                            hint="fill user, history, query or attributes")  # fmt: skip
+        if row["user"] is None and not (row["history"] or row["query"]):
+            kept, unknown = known_attributes(row["attributes"], recommender.attributes_known)
+            if not kept:
+                known = f": what ranks knows nothing of {', '.join(unknown)}" if unknown else ""
+                raise UserError(f"a row has nothing to go by{known}", where=f"{users}: row {number}",
+                                hint="fill user, history, query or attributes")  # fmt: skip
         if row["user"] is not None and row["user"] not in recommender.users:
             raise UserError(f"the user {row['user']} is not known", where=f"{users}: row {number}",
                             hint="give a history, or leave the row out")  # fmt: skip
     return rows
 
 
-def _request(row: Mapping[str, Any], recommender: Recommender) -> dict[str, Any]:
+def _request(row: Mapping[str, Any], recommender: Recommender, where: str) -> dict[str, Any]:
     history = row.get("history") or []
     if isinstance(history, str):
         history = titles_in(history, recommender.titles[recommender.domain])
-    user = row.get("user")
-    known = user is not None and str(user).strip() != ""
+    user, query = row.get("user"), row.get("query")
+    try:
+        attributes = checked_attributes(row.get("attributes"))
+    except UserError as refused:
+        raise UserError(refused.message, where=where, hint=refused.hint) from None
     return {
-        "user": str(user).strip() if known else None,
+        "user": None if is_empty(user) else id_text(user) or None,
         "history": [str(one) for one in history],
-        "query": str(row.get("query") or "").strip(),
-        "attributes": checked_attributes(row.get("attributes")),
+        "query": "" if is_empty(query) else str(query).strip(),
+        "attributes": attributes,
     }
 
 

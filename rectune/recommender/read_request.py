@@ -12,6 +12,7 @@ from rectune.core.types import Item, Locale
 from rectune.prompts.title_index import TitleIndex, TitleIndexes
 from rectune.recommender.ranking import RankRequest
 from rectune.recommender.requests import LONGEST_QUERY, LONGEST_TITLE, HistoryAndQuery, UserRequest
+from rectune.recommender.tables import id_text
 from rectune.recommender.user_attributes import known_attributes
 from rectune.retrieval.chunks import head_of
 
@@ -87,7 +88,7 @@ def read_request(
     request = _with_likened(request, titles[domain])
     liked, known, strange, said = list[Item](), set[str](), list[str](), list[str]()
     for text in request.history:
-        name = str(text)  # a number is an id as well
+        name = text if isinstance(text, str) else id_text(text)  # a number is an id as well
         words = cut_line(name, LONGEST_TITLE)
         found = [items[name]] if own and name in items else []
         found = found or (titles[domain].called(words) if own and words else [])

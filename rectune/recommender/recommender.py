@@ -20,10 +20,10 @@ from rectune.recommender.answering import CatalogueAnswers
 from rectune.recommender.build import ModelSource, RecommenderParts
 from rectune.recommender.options import RecommendOptions, explained_items
 from rectune.recommender.requests import UserRequest
-from rectune.recommender.results import Recommendations, items_frame, request_rows
+from rectune.recommender.results import Lacking, Recommendations, items_frame, request_rows
 from rectune.recommender.run_results import fit_of, from_folder, rerank_of
-from rectune.recommender.tables import histories_of, items_of, likes_of, read_likes
-from rectune.recommender.user_attributes import read_attributes, say_unknown
+from rectune.recommender.tables import histories_of, id_text, items_of, likes_of, read_likes
+from rectune.recommender.user_attributes import read_attributes, say_unlearnt
 
 if TYPE_CHECKING:
     import polars as pl
@@ -154,6 +154,8 @@ class Recommender(CatalogueAnswers):
             UserError: a table cannot be read, no interaction counts as liked, or `users` are given to a
                 ranker that learns nothing from them.
         """
+        from rectune.rankers.lightfm import LightFMAttributes
+
         catalogue = items_of(items, options)
         ids = [item.item_id for item in catalogue]
         liked = read_likes(interactions, ids, positive_threshold, columns)
@@ -163,11 +165,16 @@ class Recommender(CatalogueAnswers):
             catalogue, ranker=ranker, model=model, likes=likes_of(liked, ids, stated), histories=histories,
             attributes=stated, retrieval=retrieval, folder=folder, runs=Path(runs),
         )  # fmt: skip
-        if users is not None and not (parts.ranker and parts.ranker.attributes_known):
+        known = parts.ranker.attributes_known if parts.ranker else frozenset[str]()
+        if users is not None and not known:
             if ranker != "chosen":
                 hint = "take lightfm_attributes, or chosen"
+                if ranker == LightFMAttributes.name:
+                    hint = "at least two users who like something have to state the same"
                 raise UserError(f"{ranker} learnt nothing from what users state", where="users", hint=hint)
             say("what users state takes no part: lightfm_attributes was not chosen")
+        elif users is not None:
+            say_unlearnt(stated, known)
         return cls.of(parts)
 
     @classmethod
@@ -275,8 +282,9 @@ class Recommender(CatalogueAnswers):
         Args:
             requests: a polars or pandas frame, or a list of dicts, with some of the columns `user` (whose
                 known history is taken), `history` (a list of titles or ids, the latest likes of a user that
-                is given), `query` and `attributes` (a mapping, or one as JSON). How often something was
-                stated that is not known to what ranks is said on standard error.
+                is given), `query` and `attributes` (a mapping, or one as JSON). How often titles are not
+                in the catalogue, nothing fits, or something is stated that is not known to what ranks, is
+                said on standard error.
             k, exclude, where, within, explain, explore, at_most, per: as in `recommend`.
 
         Returns:
@@ -293,12 +301,14 @@ class Recommender(CatalogueAnswers):
             k, exclude, where or {}, within, explained_items(explain, k), explore, at_most, per
         )
         answers = self.recommend_all(self.user_requests(rows), options)
-        say_unknown(answer.unknown_attributes for answer in answers)
+        lacking = Lacking()
+        lacking.add(answers)
+        lacking.say()
         found = items_frame(answers)
         if not any(row.get("user") is not None for row in rows):
             return found
         given = (row.get("user") for row in rows)
-        users = pl.Series("user", [None if user is None else str(user) for user in given], pl.String)
+        users = pl.Series("user", [None if user is None else id_text(user) for user in given], pl.String)
         return found.with_columns(users.gather(found["request"])).select(
             "request", "user", *[name for name in found.columns if name != "request"]
         )

@@ -38,6 +38,10 @@ class UserRequest:
     def __post_init__(self) -> None:
         if isinstance(self.history, str):
             raise UserError("the history is one text", hint="give a list of titles or ids")
+        if any(one is None or one != one for one in self.history):  # no number is not equal to itself
+            raise UserError("the history has a place without title or id", hint="leave out what is missing")
+        if not isinstance(self.query, str):
+            raise UserError(f"the query is {self.query!r}", hint="give a text")
         object.__setattr__(self, "attributes", checked_attributes(self.attributes))
 
 

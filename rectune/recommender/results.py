@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from rectune.core.errors import UserError
+from rectune.core.progress import say
 from rectune.core.types import Locale
-from rectune.recommender.user_attributes import checked_attributes
+from rectune.recommender.tables import frame_of, is_empty
+from rectune.recommender.user_attributes import checked_attributes, say_unknown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -120,6 +123,37 @@ def _row(item: RecommendedItem) -> dict[str, Any]:
     return found | {"evidence": item.evidence.text if item.evidence else ""}
 
 
+class Lacking:
+    """Counts, of answers to many requests, which nobody reads one by one, titles that the catalogue lacks,
+    requests that nothing fits, and what was stated that is not known to what ranks.
+    """
+
+    def __init__(self) -> None:
+        self._titles, self._stated = Counter[str](), list[Sequence[str]]()
+        self._requests = self._asked = self._misfits = 0
+
+    def add(self, answers: Sequence[Recommendations]) -> None:
+        """Count these answers too."""
+        self._requests += len(answers)
+        for answer in answers:
+            self._titles.update(set(answer.not_found))
+            self._asked += bool(answer.not_found)
+            self._misfits += not answer.fits
+            if answer.unknown_attributes:
+                self._stated.append(answer.unknown_attributes)
+
+    def say(self) -> None:
+        """Say what was counted, on standard error; nothing where nothing was."""
+        say_unknown(self._stated)
+        titles, of = self._titles, f"{self._requests:,} requests"
+        if titles:
+            shown = ", ".join(f"{title} ({count:,})" for title, count in titles.most_common(3))
+            more = f", and {len(titles) - 3:,} others" if len(titles) > 3 else ""
+            say(f"not in the catalogue, of {self._asked:,} of {of}: {shown}{more}")
+        if self._misfits:
+            say(f"nothing in the catalogue fits {self._misfits:,} of {of}: they get what is nearest")
+
+
 def request_rows(requests: Any) -> list[dict[str, Any]]:
     """The rows of a table of requests; each has `history`, `query` and `attributes`, empty where missing.
 
@@ -127,14 +161,10 @@ def request_rows(requests: Any) -> list[dict[str, Any]]:
         UserError: it is no table, has none of the columns user, history, query and attributes, a history is
             no list, attributes are no mapping, or a row is empty.
     """
-    import polars as pl
-
-    if isinstance(requests, pl.DataFrame):
-        rows = requests.to_dicts()
-    elif isinstance(requests, Sequence) and all(isinstance(row, Mapping) for row in requests):
+    if isinstance(requests, Sequence) and all(isinstance(row, Mapping) for row in requests):
         rows = [dict(row) for row in requests]
-    elif hasattr(requests, "to_dict"):  # pandas
-        rows = pl.from_pandas(requests).to_dicts()
+    elif hasattr(requests, "to_dict"):  # a frame
+        rows = frame_of(requests).to_dicts()
     else:
         raise UserError("the requests are no table", hint="give a frame, or a list of dicts")
     known = {name for row in rows for name in row}
@@ -149,8 +179,15 @@ def request_rows(requests: Any) -> list[dict[str, Any]]:
             raise UserError(
                 f"the history of request {number} is one text", hint="give a list of titles or ids"
             )
+        if isinstance(history, float) and is_empty(history):  # pandas has it for None
+            history = None
+        if history is not None and not isinstance(history, Iterable):
+            raise UserError(
+                f"the history of request {number} is {history!r}", hint="give a list of titles or ids"
+            )
         row["history"] = [] if history is None else list(history)
-        row["query"] = row.get("query") or ""
+        for name, nothing in (("user", None), ("query", "")):
+            row[name] = nothing if is_empty(row.get(name)) else row[name]
         row["attributes"] = checked_attributes(row.get("attributes"))
         if row.get("user") is None and not (row["history"] or row["query"] or row["attributes"]):
             raise UserError(

@@ -64,6 +64,9 @@ def from_folder(
         ranker = _saved(folder, ranker)
         co_likes = None if own else load_co_likes(folder)  # the choice has them itself
     needed = isinstance(ranker, str)
+    if fitted is not None and isinstance(ranker, str) and ranker_class(ranker).learns_from_likes:
+        stage = fitted.parent.name
+        say(f"{ranker} is not among the rankers of the stage {stage}: it is fitted now, with its defaults")
     likes = train_likes(data, read_rows(data / "cases.parquet", Case), domain) if needed else None
     embedder = embedder_identity(retrieval.embedder)
     parts = from_items(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,12 +33,19 @@ def items_of(catalogue: Any, options: CatalogueOptions | None = None) -> list[It
     What was read as what, and what was left out, is said on standard error.
 
     Raises:
-        UserError: it cannot be read; see `rectune.readers.catalogue.read_catalogue`.
+        UserError: it cannot be read, see `rectune.readers.catalogue.read_catalogue`; or of a list two items
+            have one id.
     """
     if isinstance(catalogue, Sequence) and not isinstance(catalogue, str):
         if not all(isinstance(item, Item) for item in catalogue):
             raise UserError(
                 "the catalogue is a list of other things than items", hint="give a frame, or a file"
+            )
+        counts = Counter(item.item_id for item in catalogue)
+        if twice := [item_id for item_id, count in counts.items() if count > 1]:
+            raise UserError(
+                f"the catalogue holds an id twice: {', '.join(twice[:3])}",
+                hint="give each item one of its own",
             )
         return list(catalogue)
     read = read_catalogue(catalogue, options)
@@ -59,24 +68,58 @@ def read_catalogue(catalogue: Any, options: CatalogueOptions | None = None) -> C
         return read_catalogue_file(path, options)
 
 
+def id_text(value: object) -> str:
+    """An id as the readers of tables have it: text, a whole number without a fraction (a column of numbers
+    with gaps has fractions).
+    """
+    return re.sub(r"^(-?\d+)\.0+$", r"\1", str(value).strip())
+
+
+def is_empty(value: object) -> bool:
+    """Whether a cell holds nothing: None, no text, or no number."""
+    return value is None or value == "" or (isinstance(value, float) and value != value)
+
+
+def frame_of(given: Any) -> pl.DataFrame:
+    """A polars or pandas frame as a polars frame.
+
+    Raises:
+        UserError: it is neither, or a column of it has values of several types.
+    """
+    import polars as pl
+
+    if isinstance(given, pl.DataFrame):
+        return given
+    hint = "give a path, or a polars or pandas frame"
+    try:
+        return pl.from_pandas(given)
+    except (TypeError, ValueError, ImportError) as refused:
+        if mixed := _mixed_column(given):
+            raise UserError(
+                f"the column {mixed} has values of several types", hint="make all of them text, or numbers"
+            ) from None
+        raise UserError(f"this is no table: {refused}", hint=hint) from None
+
+
+def _mixed_column(frame: Any) -> str:
+    """The first column of a pandas frame whose values are of several types; "" where there is none."""
+    for name in getattr(frame, "columns", ()):
+        if len({type(value) for value in frame[name] if not is_empty(value)}) > 1:
+            return str(name)
+    return ""
+
+
 @contextmanager
 def as_file(given: Any) -> Iterator[Path]:
     """A table as a file: a path as it is, a frame as Parquet, so that one reader reads both.
 
     Raises:
-        UserError: it is neither.
+        UserError: it is neither; see `frame_of`.
     """
-    import polars as pl
-
     if isinstance(given, (str, Path)):
         yield Path(given)
         return
-    try:
-        frame = given if isinstance(given, pl.DataFrame) else pl.from_pandas(given)
-    except (TypeError, ValueError, ImportError) as refused:
-        raise UserError(
-            f"this is no table: {refused}", hint="give a path, or a polars or pandas frame"
-        ) from None
+    frame = frame_of(given)
     with tempfile.TemporaryDirectory(prefix="rectune-") as folder:
         path = Path(folder) / "frame.parquet"
         frame.write_parquet(path)
@@ -126,15 +169,20 @@ def read_likes(
     drops.add("interaction without a user", rows.height - named.height)
     known = named.filter(pl.col("item_id").is_in(list(item_ids)))
     drops.add("interaction with an unknown item", named.height - known.height)
+    valued = known.drop_nulls("value")
+    drops.add("interaction without a value", known.height - valued.height)
     least = 0.0 if positive_threshold is None else positive_threshold
-    liked = known.filter(pl.col("value") >= least)
+    liked = valued.filter(pl.col("value") >= least)
     if left_out := left_out_lines(drops):
         say("\n".join(left_out))
     if not liked.height:
         raise UserError("no interaction counts as liked", hint="lower positive_threshold, or check the ids")
     if "timestamp" in liked.columns:
         liked = liked.sort("timestamp", maintain_order=True, nulls_last=False)
-    timed = "timestamp" in liked.columns and not liked["timestamp"].null_count()
+    untimed = liked["timestamp"].null_count() if "timestamp" in liked.columns else 0
+    if untimed:
+        say(f"{untimed:,} of {liked.height:,} likes have no time: no times count, and those come first")
+    timed = "timestamp" in liked.columns and not untimed
     return liked.select("user_id", "item_id", *(["timestamp"] if timed else []))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -13,10 +12,13 @@ from rectune.core.progress import say
 from rectune.rankers.base import Attributes
 from rectune.rankers.side_features import attribute_names
 from rectune.readers import table
+from rectune.readers.cells import MISSING
 from rectune.readers.columns import INTERACTION_NAMES, find_columns
 from rectune.readers.drops import Drops, left_out_lines
 from rectune.readers.file_format import FileFormat
-from rectune.recommender.tables import as_file
+from rectune.recommender.tables import as_file, id_text, is_empty
+
+_NOTHING = MISSING | {"", "NA", "N/A"}
 
 
 def checked_attributes(stated: Any) -> dict[str, object]:
@@ -38,7 +40,7 @@ def checked_attributes(stated: Any) -> dict[str, object]:
         return {}
     if not isinstance(stated, Mapping):
         raise UserError("attributes of a user that are no mapping", hint=hint)
-    found = {str(name): value for name, value in stated.items() if not _is_empty(value)}
+    found = {str(name): value for name, value in stated.items() if not _is_missing(value)}
     for name, value in found.items():
         if not isinstance(value, (str, int, float)):
             raise UserError(f"the attribute {name} is neither a text nor a number", hint=hint)
@@ -78,7 +80,7 @@ def read_attributes(
         UserError: the table cannot be read, or has no column of users; see `checked_attributes` too.
     """
     if isinstance(users, Mapping):
-        rows = [(_user_id(user), checked_attributes(stated)) for user, stated in users.items()]
+        rows = [(id_text(user), checked_attributes(stated)) for user, stated in users.items()]
     else:
         rows = _rows(users, (columns or {}).get("user_id", ""))
     found = dict(rows)
@@ -91,6 +93,19 @@ def read_attributes(
     said = f"users: {len(stated):,} of {len(known):,} state something: {', '.join(names) or 'nothing'}"
     say("; ".join([said, *more]))
     return stated
+
+
+def say_unlearnt(stated: Mapping[str, Attributes], known: Collection[str]) -> None:
+    """Say which names a ranker learnt nothing of, though users state them: no two of them the same.
+
+    Args:
+        stated: what train users state, by user.
+        known: see `Ranker.attributes_known`.
+    """
+    names = dict.fromkeys(name for own in stated.values() for name in own)
+    learnt = {name for own in stated.values() for name in known_attributes(own, known)[0]}
+    if lone := [name for name in names if name not in learnt]:
+        say(f"nothing is learnt from {', '.join(lone)}: no two users state the same there")
 
 
 def say_unknown(unknown: Iterable[Collection[str]]) -> None:
@@ -114,15 +129,11 @@ def _rows(users: Any, column: str) -> list[tuple[str, dict[str, object]]]:
     if left_out := left_out_lines(drops):
         say("\n".join(left_out))
     stated = [(row.pop(column), row) for row in rows]
-    if nobody := sum(_is_empty(user) for user, _ in stated):
+    if nobody := sum(is_empty(user) for user, _ in stated):
         say(f"left out: {nobody:,} rows without a user")
-    return [(_user_id(user), checked_attributes(row)) for user, row in stated if not _is_empty(user)]
+    return [(id_text(user), checked_attributes(row)) for user, row in stated if not is_empty(user)]
 
 
-def _user_id(value: object) -> str:
-    """As the reader of interactions has it: a whole number without a fraction."""
-    return re.sub(r"^(-?\d+)\.0+$", r"\1", str(value).strip())
-
-
-def _is_empty(value: object) -> bool:
-    return value is None or value == "" or (isinstance(value, float) and value != value)
+def _is_missing(value: object) -> bool:
+    """Whether somebody states nothing: an empty cell, or what programs write for one ("NULL", "nan")."""
+    return is_empty(value) or (isinstance(value, str) and value.strip() in _NOTHING)

@@ -196,6 +196,14 @@ def test_titles_that_the_catalogue_lacks_are_named(tmp_path: Path, shop: Path):
         (("--user", "1", "--users", "u.csv"), "one user and a table of users"),
         (("--query", "x", "--users", "u.csv", "--output", "o"), "a table of users and a single request"),
         (("--query", "x", "--output", "o"), "is for a table of users"),
+        (("--users", "u.csv"), "no file to write to"),
+        (("--users", "u.csv", "--output", "o", "--json"), "--json: has no effect with --users"),
+        (
+            ("--users", "u.csv", "--output", "o", "--history-domain", "music"),
+            "--history-domain: has no effect with --users",
+        ),
+        (("--chat", "--top", "3"), "--top: has no effect with --chat"),
+        (("--chat", "--at-most", "1", "--per", "maker"), "--at-most: has no effect with --chat"),
         (("--query", "x", "--grounding", "retrieve", "--model", "none"), "the model chooses the items"),
         (("--query", "x", "--at-most", "2"), "at most 2 per ?"),
         (("--query", "x", "--catalogue", "absent.csv"), "no such file"),
@@ -285,6 +293,12 @@ def test_typed_titles_are_the_newest_likes_of_a_known_user(runs: Path):
     asked = of_tiny(runs, "--user", "train0", "--query", "baking bread", "--top", "1", "--explain-ranking")
     assert "1. Baking Bread  (item m7)" in asked.stdout and "has your words: baking, bread" in asked.stdout
     assert "Ranked for the words by index, the default for queries" in asked.stdout
+
+
+def test_a_named_ranker_that_the_stage_has_not_fitted_is_said_to_be_fitted_now(runs: Path):
+    now = "svd is not among the rankers of the stage fit: it is fitted now, with its defaults"
+    assert now in of_tiny(runs, "--user", "train0", "--ranker", "svd").stderr
+    assert "is fitted now" not in of_tiny(runs, "--user", "train0", "--ranker", "item_knn").stderr
 
 
 def test_a_user_that_nobody_knows_is_refused(runs: Path):

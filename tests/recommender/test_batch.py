@@ -72,6 +72,14 @@ def test_every_row_gets_its_items_in_order(recommender: Counting, tmp_path: Path
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("top")] == ["top.parquet"]
 
 
+def test_titles_that_the_catalogue_lacks_are_counted(
+    recommender: Counting, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    users = write(tmp_path / "users.csv", "history\nRed car; Green boat\nRed car\n")
+    recommend_users(recommender, users, tmp_path / "top.parquet", OPTIONS, ["x"])
+    assert "not in the catalogue, of 1 of 2 requests: Green boat (1)" in capsys.readouterr().err
+
+
 def test_what_was_answered_before_an_interruption_is_not_asked_again(
     recommender: Counting, tmp_path: Path
 ) -> None:

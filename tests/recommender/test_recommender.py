@@ -14,7 +14,9 @@ from rectune.rankers.base import fit_ranker
 from rectune.rankers.domain_data import DomainData
 from rectune.recommender.explained_ranking import RankedBy
 from rectune.recommender.generative import GenerativeRecommender
+from rectune.recommender.load_ranker import load_ranker
 from rectune.recommender.recommender import Recommender
+from rectune.recommender.results import Lacking, Recommendations
 from rectune.retrieval.grounding import ground_in
 from tests.recommender.shelf import FILMS, LIKES, RETRIEVAL, by_likes, by_words, films, ids
 from tests.recommender.writer import Writer, from_facts
@@ -143,12 +145,28 @@ def test_a_table_of_requests_gets_a_table_of_items(likes: Recommender, make):
     assert found["reason"].str.len_chars().gt(0).to_list() == [True, False] * 3
 
 
+def test_of_many_requests_it_is_said_what_the_catalogue_lacks(
+    likes: Recommender, capsys: pytest.CaptureFixture[str]
+):
+    asked = [{"history": ["Yacht", "Moon Landing"]}, {"history": ["Yacht"]}, {"query": "qqq"}]
+    capsys.readouterr()
+    likes.recommend_many(asked, k=1)
+    assert "not in the catalogue, of 2 of 3 requests: Yacht (2)" in capsys.readouterr().err
+    lacking = Lacking()
+    lacking.add([Recommendations((), fits=False), Recommendations(())])
+    lacking.say()
+    assert "nothing in the catalogue fits 1 of 2 requests" in capsys.readouterr().err
+
+
 def test_users_may_be_numbers_and_no_requests_are_no_rows(tmp_path: Path):
     numbered = LIKES.with_columns(user=pl.col("user").rank("dense").cast(pl.Int64))
     found = by_likes(tmp_path, numbered)
     table = found.recommend_many(pl.DataFrame({"user": [1, 4]}), k=1)
     assert table.select("user", "item_id").rows() == [("1", "12"), ("4", "11")]
-    assert found.recommend(user=1) == found.recommend(user="1")
+    assert found.recommend(user=1) == found.recommend(user="1") == found.recommend(user=1.0)
+    gaps = pd.DataFrame({"user": [1, None], "history": [None, ["11"]]})  # numbers with fractions
+    assert found.recommend_many(gaps, k=1)["user"].to_list() == ["1", None]
+    assert found.recommend([11.0], k=1) == found.recommend(["11"], k=1)
     assert found.recommend_many([]).height == 0
     assert found.recommend_many([{"history": ["11"]}]).columns[:2] == ["request", "rank"]
 
@@ -160,9 +178,20 @@ def test_ratings_count_as_liked_from_the_threshold_on(tmp_path: Path):
     found = by_likes(tmp_path, rated.to_pandas(), positive_threshold=4)
     assert [item.score for item in found.recommend(["11"], k=2)] == pytest.approx([1.0, 0.0])
     assert "12" in ids(found.recommend(user="bob"))  # rated low: not in the history
+    with pytest.raises(UserError, match="the column movie_id has values of several types"):
+        by_likes(tmp_path, rated.to_pandas().astype({"movie_id": object}).replace({"movie_id": {12: "x"}}))
     renamed, columns = rated.rename({"user": "who"}), {"user_id": "who"}
     named = by_likes(tmp_path, renamed, columns=columns, positive_threshold=1)
     assert named.recommend(["11"]) == by_likes(tmp_path).recommend(["11"])
+
+
+def test_what_has_no_value_or_no_time_is_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    first = pl.int_range(pl.len()) == 0
+    valued = LIKES.with_columns(rating=pl.when(~first).then(1.0))
+    by_likes(tmp_path, valued)
+    assert "1  interaction without a value" in capsys.readouterr().err
+    by_likes(tmp_path, LIKES.with_columns(timestamp=pl.when(~first).then("timestamp")))
+    assert f"1 of {LIKES.height} likes have no time: no times count" in capsys.readouterr().err
 
 
 def test_the_model_answers_and_its_answer_is_grounded(tmp_path: Path):
@@ -200,6 +229,9 @@ def test_a_ranker_ranks_and_the_model_words_the_reasons(tmp_path: Path):
         ({"history": ["  "], "query": "\n"}, "nothing to go by"),
         ({"history": "Moon Landing"}, "the history is one text"),
         ({"user": "zoe"}, "the user 'zoe' is not known: 5 are known"),
+        ({"history": ["11", None]}, "a place without title or id"),
+        ({"history": ["11", float("nan")]}, "a place without title or id"),
+        ({"query": 5}, "the query is 5"),
         ({"history": ["11"], "k": 0}, "k is 0"),
         ({"history": ["11"], "explain": -1}, "explain is -1"),
         ({"history": ["11"], "exclude": "12"}, "exclude is one text"),
@@ -219,6 +251,9 @@ def test_a_request_that_cannot_be_answered_is_refused(likes: Recommender, reques
         ([{"name": "x"}], "no column user, history, query or attributes among: name"),
         ([{"history": "Moon Landing"}], "the history of request 0 is one text"),
         ([{"query": "bread"}, {"query": ""}], "request 1 has nothing to go by"),
+        ([{"query": "bread"}, {"user": "", "query": float("nan")}], "request 1 has nothing to go by"),
+        ([{"history": 11}], "the history of request 0 is 11"),
+        (pd.DataFrame({"user": [1, "ann"]}), "the column user has values of several types"),
         ([{"user": "zoe"}], "the user 'zoe' is not known"),
     ],
 )
@@ -246,6 +281,15 @@ def test_a_catalogue_that_would_mix_items_up_is_refused(items, said: str):
     with pytest.raises(UserError, match=said) as refused:
         Recommender.from_catalogue(items, model=None, ranker="bm25")
     assert refused.value.hint
+
+
+def test_an_id_twice_is_refused_before_anything_is_fitted():
+    for fit in (
+        lambda: Recommender.fit(LIKES, [*films(), films()[0]]),
+        lambda: load_ranker("bm25", films() * 2),
+    ):
+        with pytest.raises(UserError, match="holds an id twice: 11"):
+            fit()
 
 
 def test_parts_that_cannot_answer_are_refused(tmp_path: Path):

@@ -90,6 +90,37 @@ def test_users_as_a_mapping_a_file_or_a_frame_are_the_same(
         assert other.recommend([SHARED], attributes={"gender": "male"})[0].item_id in OF_MEN
 
 
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [('{"town": "Ulm"}', "knows nothing of town: Ulm"), ("{gender", "no JSON"), ("[1]", "no mapping")],
+)
+def test_of_a_table_it_is_said_which_row_is_refused(
+    recommender: Recommender, tmp_path: Path, stated: str, message: str
+):
+    table = tmp_path / "users.jsonl"
+    rows = [{"history": [SHARED]}, {"attributes": stated}]
+    table.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(UserError, match=message) as refused:
+        recommend_users(recommender, table, tmp_path / "out.parquet", RecommendOptions(1), [])
+    assert refused.value.where == f"{table}: row 2"
+
+
+def test_what_programs_write_for_nothing_is_not_stated_and_what_nobody_shares_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    lone = users().with_columns(
+        gender=pl.when(pl.col("user_id") == "u1").then(pl.lit("NA")).otherwise("gender"),
+        town=pl.concat_str(pl.lit("at "), "user_id"),
+    )
+    other = fitted(tmp_path, lone)
+    assert other.attributes_known == fitted(tmp_path, users()).attributes_known
+    assert other.known("u1", UserRequest()).attributes.keys() == {"age", "town"}
+    assert "nothing is learnt from town: no two users state the same there" in capsys.readouterr().err
+    with pytest.raises(UserError, match="learnt nothing") as refused:
+        fitted(tmp_path, lone.select("user_id", "town"))
+    assert "at least two users" in refused.value.hint
+
+
 def test_what_is_not_known_is_told_and_is_not_enough_to_go_by(recommender: Recommender):
     found = recommender.recommend([SHARED], attributes={"gender": "female", "town": "Ulm", "age": 99})
     assert found.unknown_attributes == ("town: Ulm", "age: 90-99")

@@ -15,13 +15,13 @@ from torch import Tensor, nn
 
 from rectune.core.errors import UserError
 from rectune.core.progress import say
-from rectune.models.integrity_checks import frozen_digest
+from rectune.models.integrity_checks import weights_digest
 from rectune.rankers.allmrec.examples import NegativeSampler, examples_of, train_sequences
 from rectune.rankers.allmrec.joint_space import JointSpace
 from rectune.rankers.allmrec.training import JointOptions, JointRecord, JointTrainer, new_space
 from rectune.rankers.base import ranker_class, unknown_ids
 from rectune.rankers.domain_data import DomainData
-from rectune.rankers.item_text import ItemTexts, TextOptions, texts_of
+from rectune.rankers.item_text import ItemTexts, TextOptions, texts_of, token_budget
 from rectune.rankers.saved import SavedRanker, load_saved, save_ranker
 from rectune.rankers.sequential.network import SequenceNetwork
 from rectune.rankers.sequential.ranker import SequentialRanker
@@ -183,7 +183,7 @@ class JointItems:
 
     def digest(self) -> str:
         """A hash of all weights of the recommender and of the joint space."""
-        return frozen_digest(nn.ModuleList([self.recommender.fitted_network, self.space]))
+        return weights_digest(nn.ModuleList([self.recommender.fitted_network, self.space]))
 
 
 def cold_items(recommender: SequentialRanker, quantile: float = COLD_QUANTILE) -> NDArray[np.bool_]:
@@ -255,9 +255,10 @@ def cut_texts(data: DomainData, item_ids: Sequence[str], options: TextOptions) -
 def say_cut(data: DomainData, texts: ItemTexts, options: TextOptions) -> None:
     """Say how many texts were cut, where any was."""
     if texts.cut:
+        _, budget = token_budget(data.embedder, options.max_tokens)
         say(
             f"  {data.domain}: the texts of {len(texts.cut):,} of {len(texts.texts):,} items were cut to "
-            f"{options.max_tokens} tokens"
+            f"{budget} tokens"
         )
 
 

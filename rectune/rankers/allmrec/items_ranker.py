@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, get_args
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from rectune.rankers.allmrec.training import JointOptions
 from rectune.rankers.base import CatalogueRanker, Scores, ranker_class
 from rectune.rankers.domain_data import DomainData
 from rectune.rankers.item_text import MAX_TOKENS, ItemText, TextOptions
-from rectune.rankers.liked_items import positive
+from rectune.rankers.liked_items import one_of, positive
 from rectune.rankers.saved import SavedRanker, load_saved, save_ranker
 from rectune.rankers.sequential.ranker import SequentialRanker
 
@@ -72,6 +72,9 @@ class AllmrecItems(CatalogueRanker):
         max_tokens: int = MAX_TOKENS,
     ) -> None:
         positive(max_tokens=max_tokens, learning_rate=learning_rate, batch_size=batch_size, epochs=epochs)
+        one_of(get_args(ItemText), text=text)
+        one_of(get_args(By), by=by)
+        one_of(get_args(Positions), positions=positions)
         self.parameters: dict[str, Any] = {
             "recommender": recommender, "text": text, "by": by, "positions": positions,
             "learning_rate": learning_rate, "batch_size": batch_size, "epochs": epochs,

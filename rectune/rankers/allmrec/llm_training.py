@@ -117,6 +117,8 @@ class LlmTrainer:
         name: for progress.
         guard: sees the loss of every step before the weights are changed; by default only its being a number
             is seen to.
+        of: what the losses depend on beside model, cases and options, hashed: no training goes on from a
+            checkpoint of another one.
     """
 
     def __init__(
@@ -128,13 +130,14 @@ class LlmTrainer:
         options: LlmTrainingOptions,
         name: str = "allmrec",
         guard: LossSpikeGuard | None = None,
+        of: str = "",
     ) -> None:
         self.model, self.module, self.cases = model, module.to(model.device), cases
         self.objective, self.options, self.name, self.guard = objective, options, name, guard
         self.record = LlmTrainingRecord(cases=len(cases.train), held_out_cases=len(cases.held_out))
         self.best: dict[str, Tensor] = {}
         self._optimizer = torch.optim.AdamW(module.parameters(), lr=options.learning_rate, weight_decay=0.0)
-        self._in_epoch, self._sum, self._count = 0, 0.0, 0
+        self._in_epoch, self._sum, self._count, self._of = 0, 0.0, 0, of
 
     def train(
         self, checkpoint: Path | None = None, on_step: Callable[[int], None] = lambda step: None
@@ -260,7 +263,7 @@ class LlmTrainer:
         shapes = {key: list(value.shape) for key, value in self.module.state_dict().items()}
         cases = [[*case.history, case.target] for case in (*self.cases.train, *self.cases.held_out)]
         kind = type(self.objective).__name__, self.model.device.type
-        return content_id(self.record.digest, shapes, cases, options, kind)
+        return content_id(self.record.digest, shapes, cases, options, kind, self._of)
 
     def _save(self, checkpoint: Path) -> None:
         state = {

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Self
+from typing import Self, get_args
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ from rectune.rankers.allmrec.wishes import TrainWishes
 from rectune.rankers.allmrec.writing_ranker import WritingRanker
 from rectune.rankers.base import ScoredItem, Scores, unknown_ids
 from rectune.rankers.domain_data import DomainData
-from rectune.rankers.liked_items import positive
+from rectune.rankers.liked_items import one_of, positive
 
 
 @dataclass(frozen=True)
@@ -141,6 +141,7 @@ class AllmRec(WritingRanker):
             }
         )  # fmt: skip
         positive(shown=shown)
+        one_of(get_args(By), by=by)
         if not 0 <= wish_share <= 1:
             raise UserError(f"wish_share is {wish_share}", hint="give a share, from 0 to 1")
 
@@ -155,6 +156,11 @@ class AllmRec(WritingRanker):
         other.parameters = self.parameters | {"by": by}
         other._take(self.items, self._domain, self._titles)
         return other
+
+    @property
+    def trained_by(self) -> list[object]:
+        """See `SoftRanker.trained_by`."""
+        return [*super().trained_by, {item: list(texts) for item, texts in self.queries.items()}]
 
     def new_module(self, sizes: Sizes, norm: float) -> SoftModule:
         """See `SoftRanker.new_module`."""

@@ -8,7 +8,7 @@ from copy import copy
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self, get_args
 
 import torch
 from torch import nn
@@ -16,12 +16,13 @@ from torch import nn
 from rectune.core.digests import content_digest
 from rectune.core.errors import UserError
 from rectune.core.progress import say
+from rectune.core.types import Locale, content_id
 from rectune.models.integrity_checks import check_base
-from rectune.models.reference import locate
+from rectune.models.reference import ModelReference, locate
 from rectune.models.training.loss_spike_guard import LossSpikeGuard
 from rectune.rankers.allmrec.items import JointItems
 from rectune.rankers.allmrec.items_ranker import AllmrecItems
-from rectune.rankers.allmrec.language_model import FrozenLanguageModel, open_language_model
+from rectune.rankers.allmrec.language_model import ComputeType, FrozenLanguageModel, open_language_model
 from rectune.rankers.allmrec.llm_training import (
     LlmTrainer,
     LlmTrainingOptions,
@@ -34,7 +35,7 @@ from rectune.rankers.allmrec.soft_inputs import ItemSpace, SoftInputs
 from rectune.rankers.allmrec.train_cases import TrainCases, draw_cases
 from rectune.rankers.base import Ranker
 from rectune.rankers.domain_data import DomainData
-from rectune.rankers.liked_items import positive
+from rectune.rankers.liked_items import one_of, positive
 from rectune.rankers.saved import SavedRanker, load_saved, save_ranker
 
 _ITEMS = "items"  # the folder of stage 1
@@ -91,6 +92,8 @@ class SoftRanker(Ranker):
     def __init__(self, parameters: Mapping[str, Any]) -> None:
         self.parameters = dict(parameters)
         positive(**{name: self.parameters[name] for name in (*_TRAINING, "cases")})
+        one_of(get_args(Locale), locale=self.parameters["locale"])
+        one_of(get_args(ComputeType), compute_dtype=self.parameters["compute_dtype"])
         self.record = LlmTrainingRecord()
         self.checkpoint: Path | None = None
         self.guard: LossSpikeGuard | None = None
@@ -107,6 +110,7 @@ class SoftRanker(Ranker):
 
     def fit(self, data: DomainData) -> Self:
         """Fit the recommender and stage 1, then train stage 2."""
+        self._locate()  # stage 1 may take long: who names no model hears of it now
         given = {"recommender": self.parameters["recommender"], "seed": self.parameters["seed"]}
         return self.fit_beside(AllmrecItems(**given).fit(data), data)
 
@@ -137,17 +141,34 @@ class SoftRanker(Ranker):
         how = {name: given[name] for name in _TRAINING}
         options = LlmTrainingOptions(**how, seed=self.seed, save_seconds=self.save_seconds)
         objective, frozen = self.objective(data, cases), items.joint.digest()
-        trainer = LlmTrainer(model, self.module, cases, objective, options, self.name, self.guard)
+        of = content_id(frozen, self.trained_by)
+        trainer = LlmTrainer(model, self.module, cases, objective, options, self.name, self.guard, of)
         self.record = trainer.train(self.checkpoint)
         check_base(frozen, items.joint.digest())
         self.record.items_digest = frozen
         return self
 
+    @property
+    def trained_by(self) -> list[object]:
+        """What decides, beside data, stage 1 and the language model, what is trained."""
+        return [self.parameters]
+
     def model_digest(self) -> str:
-        """What identifies the language model, by its files."""
+        """What identifies the language model, by its files.
+
+        Raises:
+            UserError: there is no such model, or no such adapter.
+        """
+        reference, adapter = self._locate()
+        found = reference.digest()
+        return f"{found} {content_digest(adapter)}" if adapter else found
+
+    def _locate(self) -> tuple[ModelReference, Path | None]:
+        """The language model, and the folder of its adapter; see `model_digest`."""
         adapter = self.parameters.get("adapter")
-        found = locate(self.parameters["model"]).digest()
-        return f"{found} {content_digest(Path(adapter))}" if adapter else found
+        if adapter and not (Path(adapter) / "adapter_config.json").is_file():
+            raise UserError("holds no adapter", where=adapter, hint="name a folder that peft wrote, or none")
+        return locate(self.parameters["model"]), Path(adapter) if adapter else None
 
     def _take(self, items: AllmrecItems, domain: str, titles: Mapping[str, str]) -> None:
         for name in ("place", "writer", "inputs"):  # of other items

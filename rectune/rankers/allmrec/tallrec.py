@@ -7,7 +7,7 @@ from copy import copy
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, get_args
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from rectune.core.errors import UserError
 from rectune.core.progress import progress
 from rectune.core.rng import seed_of
 from rectune.core.settings import LoraSection
-from rectune.core.types import Locale
+from rectune.core.types import Locale, content_id
 from rectune.models.lora import lora_config
 from rectune.models.reference import locate
 from rectune.rankers.allmrec.language_model import ComputeType, FrozenLanguageModel, load_language_model
@@ -27,7 +27,7 @@ from rectune.rankers.allmrec.train_cases import draw_cases
 from rectune.rankers.allmrec.yes_no import YesNoLoss, yes_and_no, yes_less_no
 from rectune.rankers.base import Ranker, Scores, unknown_ids
 from rectune.rankers.domain_data import DomainData
-from rectune.rankers.liked_items import positive
+from rectune.rankers.liked_items import one_of, positive
 from rectune.rankers.saved import SavedRanker, load_saved, save_ranker
 
 _TRAINING = ("learning_rate", "batch_size", "epochs", "patience")
@@ -108,6 +108,8 @@ class TallRec(Ranker):
             "compute_dtype": compute_dtype, "locale": locale, "seed": seed,
         }  # fmt: skip
         positive(**{name: self.parameters[name] for name in (*_TRAINING, "cases", "rank")})
+        one_of(get_args(Locale), locale=locale)
+        one_of(get_args(ComputeType), compute_dtype=compute_dtype)
         self.record = LlmTrainingRecord()
         self._weights = dict[str, torch.Tensor]()
         self._digest = ""
@@ -122,7 +124,10 @@ class TallRec(Ranker):
         model, adapter = self._tuned
         objective = YesNoLoss(model, self.writer, cases, self._answers, self.seed)
         options = LlmTrainingOptions(**{name: given[name] for name in _TRAINING}, seed=self.seed)
-        self.record = LlmTrainer(model, adapter, cases, objective, options, self.name).train(self.checkpoint)
+        trainer = LlmTrainer(
+            model, adapter, cases, objective, options, self.name, of=content_id(given, self._titles)
+        )
+        self.record = trainer.train(self.checkpoint)
         self._weights = {name: value.detach().cpu() for name, value in adapter.weights.items()}
         return self
 

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from rectune.core.errors import UserError
-from rectune.rankers.allmrec.items import JointItems, cold_items, train_joint_items
+from rectune.rankers.allmrec.items import JointItems, cold_items, say_cut, train_joint_items
 from rectune.rankers.allmrec.items_ranker import AllmrecItems
 from rectune.rankers.base import RANKERS, fit_ranker, ranker_class
 from rectune.rankers.domain_data import DomainData
+from rectune.rankers.item_text import TextOptions, texts_of
 from rectune.rankers.new_items import with_items
 from rectune.rankers.sequential.bert4rec import Bert4Rec
 from rectune.rankers.sequential.ranker import SequentialRanker
@@ -75,6 +76,18 @@ def test_the_recommender_stays_as_it_was_to_the_last_bit(data: DomainData):
     assert state.keys() == after.keys() and all(torch.equal(state[name], after[name]) for name in state)
     assert torch.equal(vectors, fitted.fitted_network.item_vectors())
     assert np.array_equal(scores, fitted.score_all(HISTORIES))
+
+
+def test_its_digest_sees_a_change_of_any_weight(data: DomainData):
+    """Stage 2 is kept by it, and what is to stay as it was is held against it."""
+    one = joint_items(data, recommender(data))
+    before = one.digest()
+    for module in (one.space, one.recommender.fitted_network):
+        for value in module.parameters():
+            with torch.no_grad():
+                value.view(-1)[0] += 1.0
+            assert one.digest() != before
+            before = one.digest()
 
 
 def test_the_vectors_are_of_the_towers(joint: JointItems, data: DomainData, fitted: SequentialRanker):
@@ -164,10 +177,20 @@ def test_cold_is_liked_no_more_than_the_quantile(fitted: SequentialRanker, data:
     np.testing.assert_array_equal(cold_items(fitted, 1.0), counts == 0)  # not all of them
 
 
+def test_it_says_to_how_many_tokens_texts_were_cut(capsys: pytest.CaptureFixture[str]):
+    data = DomainData("d", [replace(item("n0-1"), title="moon " * 600), item("n0-2")], None)
+    options = TextOptions(max_tokens=1000)  # MiniLM reads 256
+    say_cut(data, texts_of(list(data.items.values()), options, data.embedder), options)
+    assert "the texts of 1 of 2 items were cut to 256 tokens" in capsys.readouterr().err
+
+
 def test_it_is_registered_and_says_what_it_cannot_stand_on(data: DomainData, fitted: SequentialRanker):
     assert "allmrec_items" in RANKERS and ranker_class("allmrec_items") is AllmrecItems
     with pytest.raises(UserError, match="ease is no ranker of sequences"):
         AllmrecItems("ease").fit(data)
+    for name, word in (("text", "titel"), ("by", "texts"), ("positions", "lasst")):
+        with pytest.raises(UserError, match=f"{name} is '{word}'"):
+            AllmrecItems(**{name: word})
     with pytest.raises(UserError, match="weights of the losses"):
         AllmrecItems(matching=-1)
     masked = Bert4Rec(dim=4, layers=1, heads=1, epochs=1).fit(data)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from rectune.core.errors import UserError
+from rectune.models.training.loss_spike_guard import LossSpikeGuard
 from rectune.rankers.allmrec.items_ranker import AllmrecItems
 from rectune.rankers.allmrec.likelihoods import answer_logs
 from rectune.rankers.allmrec.list_ranker import AllmRecList, ListLoss
@@ -224,3 +225,50 @@ def test_of_two_wishes_each_finds_its_own_item_for_the_same_history(items: Allmr
     for block, wish in enumerate(("at sea at sea at sea at sea", "fresh bread fresh bread fresh bread")):
         scores = ranker.score_wishes([history] * 3, candidates, [wish] * 3)
         assert [int(row.argmax()) for row in scores] == [block] * 3
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"locale": "fr"}, "locale is 'fr'"),
+        ({"compute_dtype": "float31"}, "compute_dtype is 'float31'"),
+        ({"by": "txt"}, "by is 'txt'"),
+        ({"model": "absent"}, "no such model"),
+        ({"adapter": "absent"}, "holds no adapter"),
+    ],
+)
+def test_what_it_cannot_read_with_is_refused_before_anything_is_fitted(given: dict[str, str], said: str):
+    class Unfitted(DomainData):
+        @property
+        def likes(self) -> TrainLikes:
+            raise AssertionError("likes were read")
+
+    with pytest.raises(UserError, match=said) as refused:
+        new(AllmRec, **given).fit(Unfitted("d", world().items.values()))
+    assert refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed"), [(LlmSRec, {"distillation": 0.0}), (AllmRec, {"wish_share": 0.9}), (AllmRec, None)]
+)
+def test_no_training_goes_on_from_a_checkpoint_of_other_settings_or_of_another_stage_1(
+    kind: type[SoftRanker], changed: dict[str, float] | None, data: DomainData, items: AllmrecItems,
+    tmp_path: Path, capsys: pytest.CaptureFixture[str],
+):  # fmt: skip
+    class Killed(LossSpikeGuard):
+        def check(self, mean: float, step: int, examples: Sequence[str]) -> None:
+            if step == 3:
+                raise KeyboardInterrupt
+
+    few = {"cases": 16, "epochs": 1, "batch_size": 2}
+    first = new(kind, **few)
+    first.checkpoint, first.save_seconds = tmp_path / "state.pt", 0.0
+    first.guard = Killed(2.0, (), tmp_path / "note.json", "allmrec")
+    with pytest.raises(KeyboardInterrupt):
+        first.fit_beside(items, titled(data))
+    beside = items if changed else AllmrecItems(seed=5).fit_beside(recommender(data), data)
+    other = new(kind, **few, **(changed or {}))
+    other.checkpoint = first.checkpoint
+    capsys.readouterr()
+    other.fit_beside(beside, titled(data))
+    assert "its checkpoint is of another training" in capsys.readouterr().err

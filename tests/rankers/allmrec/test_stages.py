@@ -155,6 +155,16 @@ def test_what_was_trained_is_found_again_and_one_form_more_trains_that_one_alone
     assert again.made == 0 and again.domains == llm.domains
 
 
+def test_beside_another_stage_1_everything_is_trained_again(inputs: dict[str, Path], llm: AllmrecLlmFigures):
+    changed = ("allmrec.items.losses.matching=0", FEW)
+    there = {**inputs, "allmrec_items": made(inputs, "allmrec_items", "unmatched")}
+    items_stage.run(recipe(*changed), there, there["allmrec_items"])
+    found = llm_stage.run(recipe(*changed), there, made(inputs, "allmrec_llm", "unmatched"))
+    assert found.made == 1
+    own = found.domains["movies"].trained["llmsrec"]
+    assert own.items_digest != llm.domains["movies"].trained["llmsrec"].items_digest
+
+
 def test_without_validation_users_nothing_is_taken(inputs: dict[str, Path], llm: AllmrecLlmFigures):
     found = llm_stage.run(recipe("allmrec.users=0"), inputs, made(inputs, "allmrec_llm", "none"))
     assert not any(one.taken for one in found.domains["movies"].histories.values())
