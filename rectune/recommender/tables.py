@@ -103,7 +103,7 @@ def frame_of(given: Any) -> pl.DataFrame:
 
 def _mixed_column(frame: Any) -> str:
     """The first column of a pandas frame whose values are of several types; "" where there is none."""
-    for name in getattr(frame, "columns", ()):
+    for name in frame.columns if type(frame).__module__.startswith("pandas") else ():
         if len({type(value) for value in frame[name] if not is_empty(value)}) > 1:
             return str(name)
     return ""
