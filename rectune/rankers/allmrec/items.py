@@ -239,6 +239,9 @@ def train_joint_items(
     record = JointRecord()
     if len(examples.targets):
         record = JointTrainer(space, items, of_liked, examples, sampler, options).train()
+    else:
+        # Every example needs an item that its user does not like.
+        say(f"  {data.domain}: nobody who liked two items left one out, so the joint space is not trained")
     read = read_texts(space, vectors)
     found = JointItems(recommender, space, read, cold_items(recommender, cold_quantile), text)
     found.record = record

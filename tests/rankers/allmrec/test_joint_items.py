@@ -10,8 +10,9 @@ import torch
 from rectune.core.errors import UserError
 from rectune.rankers.allmrec.items import JointItems, cold_items, say_cut, train_joint_items
 from rectune.rankers.allmrec.items_ranker import AllmrecItems
+from rectune.rankers.allmrec.training import JointRecord
 from rectune.rankers.base import RANKERS, fit_ranker, ranker_class
-from rectune.rankers.domain_data import DomainData
+from rectune.rankers.domain_data import DomainData, TrainLikes
 from rectune.rankers.item_text import TextOptions, texts_of
 from rectune.rankers.new_items import with_items
 from rectune.rankers.sequential.bert4rec import Bert4Rec
@@ -76,6 +77,17 @@ def test_the_recommender_stays_as_it_was_to_the_last_bit(data: DomainData):
     assert state.keys() == after.keys() and all(torch.equal(state[name], after[name]) for name in state)
     assert torch.equal(vectors, fitted.fitted_network.item_vectors())
     assert np.array_equal(scores, fitted.score_all(HISTORIES))
+
+
+def test_where_everybody_likes_everything_it_is_said_that_nothing_is_trained(capsys):
+    ids = [name for block in (0, 1) for name in names("w", block)]
+    users, liked = np.repeat(np.arange(8), len(ids)), np.tile(np.arange(len(ids)), 8)
+    likes = TrainLikes(tuple(ids), users, liked, np.arange(len(users)))
+    data = DomainData("d", [item(name) for name in ids], lambda: likes, EMBEDDER)
+    joint = joint_items(data, recommender(data), epochs=1)
+    assert "the joint space is not trained" in capsys.readouterr().err and joint.record == JointRecord()
+    joint_items(world(), recommender(world()), epochs=1)
+    assert "not trained" not in capsys.readouterr().err
 
 
 def test_its_digest_sees_a_change_of_any_weight(data: DomainData):
