@@ -139,13 +139,13 @@ def differences_table(ranks: Ranks, seed: int = 0) -> Table:
 
 def catalogue_table(title: str, ranks: Ranks, seed: int = 0) -> Table:
     """HR@10 and NDCG@10 among a whole catalogue, with 95 % intervals by a bootstrap over users."""
-    rows = []
+    users = list(next(iter(ranks.values()), ()))
+    drawn, rows = UserBootstrap(users, _BOOTSTRAP, seed), []
     for name, own in ranks.items():
-        drawn, places = UserBootstrap(list(own), _BOOTSTRAP, seed), np.array(list(own.values()))
+        places = [own[ask] for ask in users]
         figures = [hit_at(places, 10), ndcg_at(places, 10)]
         rows.append([name, *(with_ends(float(one.mean()), drawn.interval(one)) for one in figures)])
-    users = len(next(iter(ranks.values()), ()))
-    return Table(["whole catalogue", f"HR@10, n = {users}", "NDCG@10"], rows, title)
+    return Table(["whole catalogue", f"HR@10, n = {len(users)}", "NDCG@10"], rows, title)
 
 
 def _share(hits: Sequence[bool]) -> str:

@@ -30,7 +30,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +38,8 @@ import torch
 
 from bench.learning_cells import Cell, cells, compared
 from bench.learning_known import KNOWN, ByHeart
-from bench.learning_model import Clock, Learner, Stopped, Trained
-from bench.learning_rows import FORMS, SYSTEMS, Ids, World, list_tokens, made
+from bench.learning_model import Clock, Learner, Stopped, Trained, checkpoint_in
+from bench.learning_rows import FORMS, SYSTEMS, Ids, Row, World, list_tokens, made
 from bench.learning_tables import Group, Scored, contrasts, table
 from bench.learning_users import (
     LEFT_OUT,
@@ -56,8 +56,6 @@ from bench.learning_written import LONGEST, read_written, written_table
 from rectune.core.settings import LoraSection
 from rectune.core.text.tables import Table
 from rectune.models.loading import load_tokenizer
-from rectune.models.prepare import make_checkpoint
-from rectune.models.reference import locate
 from rectune.prompts.answers import CLOSINGS
 from rectune.prompts.title_list import next_line
 from rectune.rankers.eval_cases import passive_cases
@@ -75,10 +73,9 @@ class Bench:
         few = f"-from{given.learn_from}" if given.learn_from else ""
         settings += few
         place = given.runs / "learning-curve"
-        self.folder, checkpoint = place / settings, place / f"{given.model.replace('/', '_')}-checkpoint"
+        self.folder = place / settings
         self.folder.mkdir(parents=True, exist_ok=True)
-        if not checkpoint.exists():
-            make_checkpoint(locate(given.model), checkpoint)
+        checkpoint = checkpoint_in(place, given.model)
         every = replace(read_world(data, load_tokenizer(checkpoint)), locale=given.locale)
         self.world = learning_from(every, given.learn_from)
         lora = LoraSection(r=given.rank, lora_alpha=2 * given.rank, lora_dropout=0.0)
@@ -157,18 +154,16 @@ class Bench:
         if cell.form == "base":
             self.learner.reset(0)
             return
-        kept, done = folder / "adapters.pt", folder / "training.json"
-        if done.exists():
-            self.learner.load(kept)
-            return
-        tokens = list_tokens(self.world, TRAINED, cell.size, cell.seed)
         kinds = [self.by_heart.pick(kind) for kind in KNOWN if kind == cell.rows]
-        rows = made(self._world(cell), cell.form, TRAINED, tokens, cell.seed, *kinds)
-        trained = self.learner.train(rows, cell.seed, kept, self.clock)
-        done.write_text(json.dumps(asdict(trained)))
-        print(
-            f"{cell.name}: {trained} {self.by_heart.picked() if kinds else ''}", file=sys.stderr, flush=True
-        )
+
+        def rows() -> list[Row]:
+            tokens = list_tokens(self.world, TRAINED, cell.size, cell.seed)
+            return made(self._world(cell), cell.form, TRAINED, tokens, cell.seed, *kinds)
+
+        trained, now = self.learner.trained_in(folder, rows, cell.seed, self.clock)
+        if now:
+            picked = self.by_heart.picked() if kinds else ""
+            print(f"{cell.name}: {trained} {picked}", file=sys.stderr, flush=True)
 
     def _missing(self, cell: Cell, folder: Path) -> Iterator[tuple[str, str, Ids, list[str]]]:
         """Domain, key, prompt and items of what is not in the file: priors, then users, domains in turn."""

@@ -7,10 +7,11 @@ is taken. All candidates of a user are read in one pass behind their prompt.
 
 from __future__ import annotations
 
+import json
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from rectune.core.rng import generator_of
 from rectune.core.settings import LoraSection, ModelsConfig
 from rectune.models.attention import BLOCKS
 from rectune.models.loading import add_lora, load_for_training
+from rectune.models.prepare import make_checkpoint
+from rectune.models.reference import locate
 
 BATCH = 1024  # tokens a step, at most, but for a longer row
 _EVERY = 20.0  # processor seconds between what is kept of a training
@@ -93,6 +96,26 @@ class Learner:
         with torch.no_grad():
             for name, value in self._able.items():
                 value.copy_(kept[name])
+
+    def trained_in(
+        self, folder: Path, rows: Callable[[], Sequence[Row]], seed: int, clock: Clock
+    ) -> tuple[Trained, bool]:
+        """The adapters that a folder keeps, trained there unless they are; `rows` are made only for that.
+
+        Returns:
+            what the training cost, and whether it was done now.
+
+        Raises:
+            Stopped: the clock is over; what is there is kept.
+        """
+        kept, done = folder / "adapters.pt", folder / "training.json"
+        if done.exists():
+            self.load(kept)
+            return Trained(**json.loads(done.read_text())), False
+        folder.mkdir(parents=True, exist_ok=True)
+        cost = self.train(rows(), seed, kept, clock)
+        done.write_text(json.dumps(asdict(cost)))
+        return cost, True
 
     def train(self, rows: Sequence[Row], seed: int, file: Path, clock: Clock) -> Trained:
         """One epoch; `file` keeps the adapters, and an interrupted training goes on from there.
@@ -197,6 +220,14 @@ class Learner:
 def _of(logs: Tensor, ids: Ids, rows: range) -> list[float]:
     """Row 0 of `logs` is behind the prompt, `rows` are behind the title's tokens but the last."""
     found: list[float] = logs[[0, *rows], ids].tolist()
+    return found
+
+
+def checkpoint_in(place: Path, model: str) -> Path:
+    """The checkpoint of a model reference, made once in the folder."""
+    found = place / f"{model.replace('/', '_')}-checkpoint"
+    if not found.exists():
+        make_checkpoint(locate(model), found)
     return found
 
 

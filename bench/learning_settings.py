@@ -14,26 +14,23 @@ training is kept below `--runs`: run again, it goes on where it stopped.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.learning_model import BATCH, Clock, Learner, Trained
-from bench.learning_rows import Row, World, list_tokens, lists_behind, made
+from bench.learning_model import BATCH, Clock, Learner, Trained, checkpoint_in
+from bench.learning_rows import list_tokens, lists_behind, made
 from bench.learning_users import LEFT_OUT, TRAINED, data_folder, read_world
 from rectune.core.settings import LoraSection
 from rectune.core.stats.metrics import UserBootstrap
 from rectune.core.text.figures import with_ends
 from rectune.core.text.tables import Table
 from rectune.models.loading import load_tokenizer
-from rectune.models.prepare import make_checkpoint
-from rectune.models.reference import locate
 
 _SEED = 7
 _SETTINGS = ("16:1e-3", "16:3e-4", "16:3e-3", "4:1e-3", "64:1e-3", "16:1e-3:4096")
@@ -66,21 +63,6 @@ def read_setting(text: str) -> Setting:
         raise argparse.ArgumentTypeError(f"{text!r} is not RANK:RATE or RANK:RATE:TOKENS") from None
 
 
-def trained(setting: Setting, checkpoint: Path, rows: list[Row], folder: Path) -> tuple[Learner, Trained]:
-    """The model with the adapters of a setting; what is in the folder is not trained again."""
-    lora = LoraSection(r=setting.rank, lora_alpha=2 * setting.rank, lora_dropout=0.0)
-    learner = Learner(checkpoint, lora, setting.rate, setting.tokens)
-    folder.mkdir(parents=True, exist_ok=True)
-    kept, done = folder / "adapters.pt", folder / "training.json"
-    if done.exists():
-        learner.load(kept)
-        return learner, Trained(**json.loads(done.read_text()))
-    cost = learner.train(rows, _SEED, kept, Clock(0))
-    done.write_text(json.dumps(asdict(cost)))
-    print(f"{setting.name}: {cost}", file=sys.stderr, flush=True)
-    return learner, cost
-
-
 def settings_table(domain: str, losses: dict[str, NDArray[np.float64]], costs: dict[str, Trained]) -> Table:
     """A row a setting; `losses` are [lists] nats a token, the first of them those of the untrained model."""
     bootstrap = UserBootstrap([str(at) for at in range(len(next(iter(losses.values()))))], 5000, _SEED)
@@ -100,11 +82,10 @@ def main() -> None:
     given = _arguments()
     torch.set_num_threads(1)
     data, place = data_folder(given), given.runs / "learning-settings"
-    checkpoint = place / f"{given.model.replace('/', '_')}-checkpoint"
-    if not checkpoint.exists():
-        make_checkpoint(locate(given.model), checkpoint)
-    world: World = read_world(data, load_tokenizer(checkpoint))
-    rows = made(world, "list", TRAINED, list_tokens(world, TRAINED, given.size, _SEED), _SEED)
+    checkpoint = checkpoint_in(place, given.model)
+    world = read_world(data, load_tokenizer(checkpoint))
+    tokens = list_tokens(world, TRAINED, given.size, _SEED)
+    rows = partial(made, world, "list", TRAINED, tokens, _SEED)
     held_out = {
         domain: lists_behind(world, domain, given.size, given.held_out, _SEED)
         for domain in (*TRAINED, LEFT_OUT)
@@ -114,14 +95,18 @@ def main() -> None:
     costs: dict[str, Trained] = {}
     for setting in given.settings:
         folder = place / f"{given.model.replace('/', '_')}-{data.name}-{given.size}" / setting.name
-        learner, costs[setting.name] = trained(setting, checkpoint, rows, folder)
+        lora = LoraSection(r=setting.rank, lora_alpha=2 * setting.rank, lora_dropout=0.0)
+        learner = Learner(checkpoint, lora, setting.rate, setting.tokens)
+        costs[setting.name], now = learner.trained_in(folder, rows, _SEED, Clock(0))
+        if now:
+            print(f"{setting.name}: {costs[setting.name]}", file=sys.stderr, flush=True)
         for domain, some in held_out.items():
             losses[domain][setting.name] = learner.losses(some)
     for domain, found in losses.items():
         print(settings_table(domain, found, costs).to_markdown(), flush=True)
 
 
-def _arguments() -> Any:
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.learning_settings", description=__doc__)
     parser.add_argument(
         "--data", type=Path, help="holds the folders movielens, anime, books; samples without"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rectune.core.catalogue import load_catalogue
+from rectune.core.catalogue import Catalogue, load_catalogue
 from rectune.core.rows import read_rows
 from rectune.core.stats.metrics import UserBootstrap
 from rectune.core.text.figures import with_ends
@@ -30,17 +30,15 @@ MODELS = ("base", "sft", "dpo")
 Shares = Mapping[str, float]  # of a prompt's id; NaN where nothing is known
 
 
-def trained_on(stages: Path) -> list[float]:
+def trained_on(stages: Path, catalogue: Catalogue) -> list[float]:
     """The share of each row that was kept for training, where it can be told."""
-    catalogue = load_catalogue(stages / "data/items.parquet")
     rows = read_rows(stages / "filter/kept.parquet", Example)
     found = (unsupported_share(row.prompt, reasons(row.response), catalogue) for row in rows)
     return [share for share in found if share is not None]
 
 
-def answered(stages: Path, model: str) -> tuple[Shares, Mapping[str, str]]:
+def answered(stages: Path, model: str, catalogue: Catalogue) -> tuple[Shares, Mapping[str, str]]:
     """The share of each answer of a model by its prompt's id, and whose prompt it is."""
-    catalogue = load_catalogue(stages / "data/items.parquet")
     prompts = {one.id: one for one in read_rows(stages / "queries/prompts.parquet", Prompt)}
     shares, users = dict[str, float](), dict[str, str]()
     for answer in read_rows(stages / f"eval/answers.{model}.parquet", Candidate):
@@ -75,11 +73,12 @@ def main() -> None:
     parser.add_argument("--stages", type=Path, nargs="+", required=True, help="of each run, its stages")
     given = parser.parse_args()
     names = [str(one) for one in given.stages]
-    for name, stages in zip(names, given.stages, strict=True):
-        shares = trained_on(stages)
-        print(f"{name}: {np.mean(shares):.3f} of the words of {len(shares)} training rows has no source")
+    catalogues = {stages: load_catalogue(stages / "data/items.parquet") for stages in given.stages}
+    for stages, catalogue in catalogues.items():
+        shares = trained_on(stages, catalogue)
+        print(f"{stages}: {np.mean(shares):.3f} of the words of {len(shares)} training rows has no source")
     for model in MODELS:
-        found = [answered(stages, model) for stages in given.stages]
+        found = [answered(stages, model, catalogues[stages]) for stages in given.stages]
         print(shares_table(names, model, [one for one, _ in found], found[0][1]).to_markdown(), flush=True)
 
 
