@@ -28,7 +28,7 @@ from .scripted import Gated, Scripted, request
 CONFIG = EngineConfig(context=128, max_num_seqs=2, threads=1, weights="file")
 
 
-class Echo(Scripted):
+class PromptCopier(Scripted):
     """Answers with the prompt itself, and a full stop; the prompt ends with an equals sign."""
 
     def sample(self, sampler: Any, row: int) -> int:
@@ -40,7 +40,7 @@ class Echo(Scripted):
 
 @pytest.fixture
 def engine() -> Gated:
-    return Gated(Echo({}, slots=3))
+    return Gated(PromptCopier({}, slots=3))
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_when_no_time_is_left_answers_end_with_what_was_written(
 
 
 def test_who_waits_for_a_place_does_so_no_longer_than_time_is_left() -> None:
-    engine = Gated(Echo({}, slots=1))
+    engine = Gated(PromptCopier({}, slots=1))
     with EngineService(engine, max_waiting=1) as service, EngineCall(service) as call:
         call.submit(request("b="))  # the call was let in
         engine.let(1)
