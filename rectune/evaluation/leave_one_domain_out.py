@@ -12,6 +12,7 @@ from rectune.core.artifacts import generation_cache_path, write_atomically
 from rectune.core.figures.evaluation import BestBaseline, DraftFigures, FoldMetrics, RankingMetrics
 from rectune.core.recipe import Recipe
 from rectune.core.rows import write_rows
+from rectune.core.settings import EvaluateConfig
 from rectune.core.stats.metrics import UserBootstrap
 from rectune.core.stats.significance import difference
 from rectune.core.text.figures import figure, share_in_words, with_ends
@@ -32,16 +33,26 @@ from rectune.rankers.scoring_methods import BESIDE
 
 TUNED = ("sft", "sft/prior", *(f"sft/{method}" for method in BESIDE))
 METRICS = "metrics.json"  # of a fold; where it is, the fold is whole
+RANKINGS = "rankings.parquet"
 SHOWN = (*INTERACTION_FREE, "base", *TUNED)
+_PAIRS = (
+    ("base", "sft"),
+    *((beside, f"{model}/{method}") for method, beside in BESIDE.items() for model in ("base", "sft")),
+    *((f"base/{method}", f"sft/{method}") for method in BESIDE),
+)
 
 
 @dataclass(frozen=True)
 class DomainFold:
-    """One domain left out. `metrics` is what `measure_fold` returned."""
+    """One domain left out. `people` names the space of its user ids, `metrics` and `rankings` are what
+    `measure_fold` returned and wrote.
+    """
 
     dataset: str
     domain: str
+    people: str
     metrics: FoldMetrics
+    rankings: Sequence[Ranking]
 
 
 def fold_config(config: Recipe) -> Recipe:
@@ -94,7 +105,7 @@ def measure_fold(
     pools = CandidateSampler(eval_context.inputs["data"], tests, eval_context.likes)
     rankings = rank_baselines(tests, pools, eval_context)
     rankings += rank_models(tests, pools, eval_context, out)[0]
-    write_rows(out / "rankings.parquet", rankings, Ranking)
+    write_rows(out / RANKINGS, rankings, Ranking)
     ranking = summarise(tests, rankings, eval_context.config.evaluate)
     found = FoldMetrics(
         **dict(ranking),
@@ -138,8 +149,15 @@ def _against_best(
     )
 
 
-def leave_one_domain_out_table(folds: Sequence[DomainFold], command: str) -> str:
-    """Markdown: a row a domain, every figure with its interval, its protocol and the command that made it."""
+def leave_one_domain_out_table(folds: Sequence[DomainFold], command: str, config: EvaluateConfig) -> str:
+    """Markdown: a row a domain, every figure with its interval, its protocol and the command that made it;
+    then, of several domains, what the models add over all of them.
+
+    Args:
+        folds: the domains left out.
+        command: what made them.
+        config: rounds and seed of the bootstrap over all domains.
+    """
     heads = ["left out", "users", "chance", *SHOWN, "best baseline", *(f"{name} less it" for name in TUNED)]
     note = (
         "Hit@1 of one target, the item taken last, among the case's candidates, for every user of the "
@@ -150,8 +168,33 @@ def leave_one_domain_out_table(folds: Sequence[DomainFold], command: str) -> str
     )
     table = Table(heads, list(map(_row, folds)))
     made_by = f"Made by: {escaped(command)}"
-    parts = [note, made_by, table.to_markdown(), *_draft_parts(folds)]
+    over_all = _over_all(folds, config) if len(folds) > 1 else []
+    parts = [note, made_by, table.to_markdown(), *over_all, *_draft_parts(folds)]
     return joined("# Leave one domain out", *parts) + "\n"
+
+
+def _over_all(folds: Sequence[DomainFold], config: EvaluateConfig) -> list[str]:
+    """What a model adds to what it stands beside, and tuning to the model, over the users of all domains."""
+    users: dict[str, str] = {}
+    ranks: dict[str, dict[str, int]] = {}
+    for fold in folds:
+        for row in fold.rankings:
+            case = f"{fold.dataset} {row.prompt_id}"
+            users[case] = f"{fold.people} {row.user.removeprefix(f'{fold.domain}/')}"
+            ranks.setdefault(row.system, {})[case] = row.rank
+    cases = list(users)
+    resampled = UserBootstrap(list(users.values()), config.bootstrap, config.seed)
+    rows = []
+    for less, system in _PAIRS:
+        one, other = ([ranks[name][case] for case in cases] for name in (less, system))
+        found = difference(one, other, resampled)
+        rows.append((system, less, with_ends(found.difference, found.interval, signed=True), figure(found.p)))
+    note = (
+        f"Hit@1 of a system less that of another, over the {resampled.users:,} users of all these domains. "
+        "Brackets are 95 % intervals (bootstrap over users, a user of several domains with all of them); p "
+        f"is McNemar's, of {len(rows)} comparisons, uncorrected."
+    )
+    return ["## Over all domains", note, Table(["system", "less", "difference", "p"], rows).to_markdown()]
 
 
 def _draft_parts(folds: Sequence[DomainFold]) -> list[str]:

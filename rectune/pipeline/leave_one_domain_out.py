@@ -21,10 +21,11 @@ from rectune.core.figures.read_records import read_record
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe, dump_sections, load_recipe, to_yaml
 from rectune.core.rows import read_rows
-from rectune.core.types import Case, Example, content_id
+from rectune.core.types import Case, Example, Ranking, content_id
 from rectune.datagen.datasets import registry
 from rectune.evaluation.leave_one_domain_out import (
     METRICS,
+    RANKINGS,
     DomainFold,
     fold_config,
     latest_cases,
@@ -82,7 +83,7 @@ def run_leave_one_domain_out(wanted: DomainFoldOptions, store: ArtifactStore) ->
     for name in chosen:
         say(f"fold        {name} is left out")
         folds.append(_fold(name, recipe, wanted, place, store))
-    table = leave_one_domain_out_table(folds, wanted.command)
+    table = leave_one_domain_out_table(folds, wanted.command, recipe.evaluate)
     write_atomically(place / "table.md", table)
     document = {fold.dataset: fold.metrics.document() for fold in folds}
     write_atomically(place / "table.json", json.dumps(document, ensure_ascii=False, indent=1))
@@ -112,7 +113,7 @@ def _fold(
     tuned = run_pipeline(RunOptions(_without(name, recipe, wanted, place), (), last), store)
     only = run_pipeline(RunOptions(_only(name, recipe, wanted, place), (), "data"), store)["data"]
     config = fold_config(recipe)
-    domain = registry.find(name).domain
+    entry = registry.find(name)
     models = [tuned[stage] for stage in MODELS.values() if stage in tuned]
     key = content_id(
         [folder.name for folder in (*models, only)],
@@ -123,7 +124,8 @@ def _fold(
     if not (out / METRICS).is_file():
         out.mkdir(parents=True, exist_ok=True)
         _measure(name, config, {**tuned, "data": only}, (recipe, tuned["data"], wanted.users), out)
-    return DomainFold(name, domain, read_record(FoldMetrics, "leave-one-domain-out", out / METRICS))
+    metrics = read_record(FoldMetrics, "leave-one-domain-out", out / METRICS)
+    return DomainFold(name, entry.domain, entry.people, metrics, read_rows(out / RANKINGS, Ranking))
 
 
 def _measure(

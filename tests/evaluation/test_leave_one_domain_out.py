@@ -19,6 +19,7 @@ from rectune.core.settings import EvaluateConfig
 from rectune.core.types import Case, Example, Item, Provenance, Ranking
 from rectune.evaluation.leave_one_domain_out import (
     METRICS,
+    RANKINGS,
     SHOWN,
     DomainFold,
     fold_config,
@@ -112,15 +113,27 @@ def test_a_fold_whose_model_knows_gets_its_row(tmp_path: Path, monkeypatch: pyte
     assert found.systems["sft"].hit_at_1 == 1.0 and found.systems["base"].hit_at_1 == 0.0
     best = found.best
     assert best.name in INTERACTION_FREE[1:]
-    assert {row.protocol for row in read_rows(out / "rankings.parquet", Ranking)} == {"own"}
+    assert {row.protocol for row in read_rows(out / RANKINGS, Ranking)} == {"own"}
     table = leave_one_domain_out_table(
-        [DomainFold("movielens", "movies", found)], "rectune leave-one-domain-out x"
+        [DomainFold("movielens", "movies", "movielens", found, read_rows(out / RANKINGS, Ranking))],
+        "rectune leave-one-domain-out x",
+        config.evaluate,
     )
     head, _, row, drafts, _, free = [line for line in table.splitlines() if line.startswith("|")]
     assert "base: invented" in drafts and "sft: leaked" in drafts and "dpo" not in drafts
     assert free.startswith("| movies | 2 | 1.000 [")
     assert head.count("|") == row.count("|") and all(name in head for name in SHOWN)
     assert "| 1.000 [" in row and "Made by: rectune leave-one-domain-out x" in table
+    assert "Over all domains" not in table
+    rows = read_rows(out / RANKINGS, Ranking)
+    other = [replace(one, user=one.user.replace("movies/", "music/")) for one in rows]
+    folds = [DomainFold("movielens", "movies", "shared", found, rows)]
+    folds.append(DomainFold("amazon", "music", "shared", found, other))
+    pooled = leave_one_domain_out_table(folds, "x", config.evaluate)
+    assert "over the 3 users of all these domains" in pooled  # each has a case in both
+    assert "| sft | base | +1.000 [+1.000, +1.000] | 0.031 |" in pooled  # 6 cases won: 2 / 2 ** 6
+    apart = [replace(fold, people=fold.dataset) for fold in folds]
+    assert "over the 6 users" in leave_one_domain_out_table(apart, "x", config.evaluate)
 
 
 def test_a_fold_looks_at_no_interactions_and_chooses_nothing():
