@@ -6,7 +6,8 @@ ranked among 20, the others drawn uniformly (`evaluate` protocol `uniform`, five
 by the text tower alone; by `allmrec_items` trained in other ways, without each of its losses for one; and
 with cold items last, where half of the drawn items are.
 Shown is Hit@1 of all targets, of cold ones (liked no more than the 35 % least liked items) and of warm ones,
-with 95 % intervals by a bootstrap over users.
+then what a training adds to that which it differs from by one thing, case by case; with 95 % intervals by a
+bootstrap over users.
 
 What was measured is kept, a line for each system and seed, in `runs/allmrec.jsonl`: a rerun goes on from
 there. Fitted recommenders are kept in `runs/rankers`, vectors in `runs/allmrec-vectors.npz`.
@@ -17,7 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,7 +31,7 @@ from rectune.core.catalogue import load_catalogue
 from rectune.core.recipe import load_recipe
 from rectune.core.rows import read_rows
 from rectune.core.settings import EvaluateConfig
-from rectune.core.stats.metrics import target_rank
+from rectune.core.stats.metrics import UserBootstrap, hit_at, target_rank
 from rectune.core.text.tables import Table
 from rectune.core.types import Case, content_id
 from rectune.evaluation.protocol import ranking_figures
@@ -59,6 +60,17 @@ STAGES: Mapping[str, Mapping[str, Any]] = {
 }
 GROUPS = ("cold items", "warm items")
 _READ: tuple[By, ...] = ("joint", "text")
+LESS = (
+    ("sasrec", "allmrec_items, joint"),
+    ("sasrec", "cold items last"),
+    ("sasrec_text", "beside sasrec_text, joint"),
+    *(
+        (f"{'rate 1e-3' if name.endswith(', rate 1e-3') else 'allmrec_items'}, {by}", f"{name}, {by}")
+        for by in _READ
+        for name in STAGES
+        if name != "allmrec_items"
+    ),
+)
 _DRAWS, _BOOTSTRAP = 5, 2000
 _EMBEDDER, _KEPT_AT_ONCE = "embedded, kept", 1024
 _QUICK: Mapping[str, Any] = {"epochs": 2}
@@ -218,19 +230,24 @@ def measure_all(one: Trial, results: Results, cache: FitCache, quick: bool) -> N
     results.cell(one.seed, "beside sasrec_text", AllmrecItems(**beside).parameters, partial(stage_1, beside))
 
 
-def table(trials: Sequence[Trial], results: Results) -> Table:
-    """Hit@1 of each system over the users of all seeds, by group."""
+def tables(trials: Sequence[Trial], results: Results) -> list[Table]:
+    """Hit@1 of each system over the users of all seeds, by group, and the differences of `LESS`."""
     users = {f"{one.seed}/{test.case.id}": test.case.user for one in trials for test in one.tests}
-    cases = {
+    groups = {"all": set(users)} | {
         group: {f"{one.seed}/{test.case.id}" for one in trials for test in one.groups.get(group, [])}
         for group in GROUPS
     }
-    heads = ["system", *(f"{name}, n = {len(some)}" for name, some in (("all", users), *cases.items()))]
-    rows = []
-    for system, ranks in _pooled(results.rows):
-        some = [ranks, *({case: ranks[case] for case in cases[group] if case in ranks} for group in GROUPS)]
-        rows.append([system, *(_figure(one, users) for one in some)])
-    return Table(heads, rows)
+    heads = [f"{name}, n = {len(some)}" for name, some in groups.items()]
+    found = dict(_pooled(results.rows))
+    rows = [
+        [system, *(_figure(ranks, users, some) for some in groups.values())]
+        for system, ranks in found.items()
+    ]
+    gaps = [
+        [system, less, *(_gap(found[less], found[system], users, some) for some in groups.values())]
+        for less, system in LESS
+    ]
+    return [Table(["system", *heads], rows), Table(["system", "less", *heads], gaps)]
 
 
 def _pooled(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, dict[str, list[int]]]]:
@@ -244,13 +261,25 @@ def _pooled(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, dict[str, 
     yield from found.items()
 
 
-def _figure(ranks: dict[str, list[int]], users: Mapping[str, str]) -> str:
-    if not ranks:
+def _figure(ranks: Mapping[str, list[int]], users: Mapping[str, str], cases: Set[str]) -> str:
+    found = {case: ranks[case] for case in sorted(cases)}
+    if not found:
         return ""
-    config = EvaluateConfig(bootstrap=_BOOTSTRAP)
-    found = ranking_figures(dict(sorted(ranks.items())), users, config)
-    low, high = found.interval
-    return f"{found.hit_at_1:.3f} ({low:.3f} to {high:.3f})"
+    figures = ranking_figures(found, users, EvaluateConfig(bootstrap=_BOOTSTRAP))
+    low, high = figures.interval
+    return f"{figures.hit_at_1:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _gap(
+    less: Mapping[str, list[int]], ranks: Mapping[str, list[int]], users: Mapping[str, str], cases: Set[str]
+) -> str:
+    """Hit@1 less that of another system, over the same cases and draws."""
+    names = sorted(cases)
+    if not names:
+        return ""
+    gap = np.array([(hit_at(ranks[name], 1) - hit_at(less[name], 1)).mean() for name in names])
+    low, high = UserBootstrap([users[name] for name in names], _BOOTSTRAP, 0).interval(gap)
+    return f"{gap.mean():+.3f} ({low:+.3f} to {high:+.3f})"
 
 
 def main() -> None:
@@ -264,7 +293,8 @@ def main() -> None:
     for seed in seeds:
         trials.append(trial(given.data, given.runs, seed, users))
         measure_all(trials[-1], results, cache, given.quick)
-    print(table(trials, results).to_markdown())
+    for one in tables(trials, results):
+        print(one.to_markdown())
 
 
 def _arguments() -> argparse.Namespace:
