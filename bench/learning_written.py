@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -47,7 +48,9 @@ def written_table(
     pairs: Sequence[tuple[str, str]],
     locale: Locale,
 ) -> Table:
-    """A row a model with the share of each outcome, then a row a pair: the first less the second.
+    """A row a model with the share of each outcome, how many different texts it wrote, and the share of the
+    text that it wrote most often: who repeats one title invents little. Then a row a pair: the first less the
+    second.
 
     Args:
         domain, items: what was asked for.
@@ -61,10 +64,13 @@ def written_table(
         name: [outcome(rows[case.id], titles, case.history, locale) for case in cases]
         for name, rows in texts.items()
     }
-    rows = [
-        [name, *(share_in_words(share_of(outcomes.count(kind), n)) for kind in OUTCOMES)]
-        for name, outcomes in found.items()
-    ]
+    rows = []
+    for name, outcomes in found.items():
+        counts = Counter(texts[name][case.id] for case in cases)
+        most, times = counts.most_common(1)[0]
+        often = f"{times / n:.3f} {most!r}"
+        shares = (share_in_words(share_of(outcomes.count(kind), n)) for kind in OUTCOMES)
+        rows.append([name, *shares, len(counts), often])
     bootstrap = UserBootstrap([case.id for case in cases], 5000, 7)
     for one, other in pairs:
         if one in found and other in found:
@@ -72,7 +78,6 @@ def written_table(
             for kind in OUTCOMES:
                 gap = [(a == kind) - float(b == kind) for a, b in zip(found[one], found[other], strict=True)]
                 told.append(with_ends(sum(gap) / n, bootstrap.interval(gap), signed=True))
-            rows.append([f"{one}, less {other}", *told])
-    return Table(
-        ("title written", *OUTCOMES), rows, domain, f"{n} users; the likeliest tokens, one title each"
-    )
+            rows.append([f"{one}, less {other}", *told, "", ""])
+    heads = ("title written", *OUTCOMES, "different ones", "most often")
+    return Table(heads, rows, domain, f"{n} users; the likeliest tokens, one title each")

@@ -98,8 +98,11 @@ def test_titles_written_are_counted_by_what_the_domain_has():
     users = [_case(user=name, id=name, **case) for name in ("kim", "lee")]
     texts = {"one": {"kim": "Night of the Owls", "lee": ""}, "other": {"kim": "", "lee": ""}}
     one, other, gap = written_table("films", items, users, texts, [("one", "other")], "en").rows
-    assert [cell[:5] for cell in one[1:]] == ["0.000", "0.000", "0.500", "0.500"] and other[4][:5] == "1.000"
-    assert [cell[:6] for cell in gap[3:]] == ["+0.500", "-0.500"]
+    assert [cell[:5] for cell in one[1:5]] == ["0.000", "0.000", "0.500", "0.500"] and other[4][:5] == "1.000"
+    assert [cell[:6] for cell in gap[3:5]] == ["+0.500", "-0.500"]
+    texts["same"] = dict.fromkeys(("kim", "lee"), "Harbour Lights (1999)")
+    *_, same = written_table("films", items, users, texts, [], "en").rows
+    assert same[5:] == [1, "1.000 'Harbour Lights (1999)'"] and one[5] == 2
 
 
 def _case(**given: object) -> Case:
