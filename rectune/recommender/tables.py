@@ -22,6 +22,7 @@ from rectune.readers.catalogue import read_catalogue as read_catalogue_file
 from rectune.readers.drops import Drops, left_out_lines
 from rectune.readers.file_format import FileFormat
 from rectune.readers.interactions import InteractionTable
+from rectune.recommender.arguments import check_is, check_names, check_number
 
 if TYPE_CHECKING:
     import polars as pl
@@ -36,6 +37,8 @@ def items_of(catalogue: Any, options: CatalogueOptions | None = None) -> list[It
         UserError: it cannot be read, see `rectune.readers.catalogue.read_catalogue`; or of a list two items
             have one id.
     """
+    if options is not None:
+        check_is("options", options, CatalogueOptions, "CatalogueOptions(…)")
     if isinstance(catalogue, Sequence) and not isinstance(catalogue, str):
         if not all(isinstance(item, Item) for item in catalogue):
             raise UserError(
@@ -146,10 +149,15 @@ def read_likes(
         columns: user_id, item_id, value, timestamp -> column, where the guess would be another.
 
     Raises:
-        UserError: it cannot be read, values differ and nothing says which are liked, or none is.
+        UserError: it cannot be read, values differ and nothing says which are liked, or none is; or an
+            argument is of another type.
     """
     import polars as pl
 
+    if positive_threshold is not None:
+        check_number("positive_threshold", positive_threshold, "a number, from which on a value is liked")
+    if columns is not None:
+        check_names("columns", columns, 'fields with the columns that they are in, as {"user_id": "reader"}')
     drops = Drops()
     with as_file(interactions) as path:
         table = InteractionTable(path, FileFormat(), columns or {}, "click")
