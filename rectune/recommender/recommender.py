@@ -150,7 +150,9 @@ class Recommender(CatalogueAnswers):
                 language model of the ranker itself, as `allmrec` has one.
             positive_threshold: from which value on an interaction counts as liked; needed where values
                 differ.
-            columns: user_id, item_id, value, timestamp -> column, where the guess would be another.
+            columns: user_id, item_id, value, timestamp -> column of the interactions, where the guess would
+                be another; `user_id` also of a table of users that has that column. Columns of the items are
+                named in `options`.
             options, retrieval, folder, runs: as in `from_catalogue`.
 
         Raises:

@@ -19,6 +19,7 @@ from rectune.core.types import Item
 from rectune.rankers.domain_data import TrainLikes
 from rectune.readers.catalogue import CatalogueFile, CatalogueOptions
 from rectune.readers.catalogue import read_catalogue as read_catalogue_file
+from rectune.readers.columns import INTERACTION_NAMES, ITEM_NAMES
 from rectune.readers.drops import Drops, left_out_lines
 from rectune.readers.file_format import FileFormat
 from rectune.readers.interactions import InteractionTable
@@ -129,7 +130,7 @@ def as_file(given: Any) -> Iterator[Path]:
         try:
             yield path
         except UserError as refused:  # nobody knows the file
-            where = refused.where.replace(str(path), "the frame")
+            where = refused.where.replace(str(path), "the frame").replace(path.name, "the frame")
             raise UserError(refused.message, where=where, hint=refused.hint) from None
 
 
@@ -158,6 +159,11 @@ def read_likes(
         check_number("positive_threshold", positive_threshold, "a number, from which on a value is liked")
     if columns is not None:
         check_names("columns", columns, 'fields with the columns that they are in, as {"user_id": "reader"}')
+        if of_items := [name for name in columns if name in ITEM_NAMES and name not in INTERACTION_NAMES]:
+            raise UserError(
+                f"columns are those of the interactions, which have no {of_items[0]}",
+                hint=f"say it of the items: options=CatalogueOptions(columns={{{of_items[0]!r}: …}})",
+            )
     drops = Drops()
     with as_file(interactions) as path:
         table = InteractionTable(path, FileFormat(), columns or {}, "click")

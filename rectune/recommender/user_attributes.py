@@ -9,6 +9,7 @@ from typing import Any
 
 from rectune.core.errors import UserError
 from rectune.core.progress import say
+from rectune.core.text.plain import printable
 from rectune.rankers.base import Attributes
 from rectune.rankers.side_features import attribute_names
 from rectune.readers import table
@@ -74,24 +75,32 @@ def read_attributes(
         users: user -> attributes; or a file or frame with a column of users, whose other columns are what
             they state.
         known: the users who liked something.
-        columns: `user_id` -> the column of users, where the guess would be another.
+        columns: `user_id` -> the column of users, where the guess would be another and the table has it.
 
     Raises:
-        UserError: the table cannot be read, or has no column of users; see `checked_attributes` too.
+        UserError: the table cannot be read, has no column of users, or states something of nobody who is
+            known; see `checked_attributes` too.
     """
+    column = ""
     if isinstance(users, Mapping):
         rows = [(id_text(user), checked_attributes(stated)) for user, stated in users.items()]
     else:
-        rows = _rows(users, (columns or {}).get("user_id", ""))
+        rows, column = _rows(users, (columns or {}).get("user_id", ""))
     found = dict(rows)
     stated = {user: own for user, own in found.items() if own and user in known}
     names = dict.fromkeys(name for own in stated.values() for name in own)
     strange = sum(user not in known for user in found)
+    if found and strange == len(found):
+        raise UserError(
+            f"none of {len(found):,} users liked anything, as {next(iter(found))!r}",
+            where=f"users, column {printable(column)}" if column else "users",
+            hint='name them as the interactions do; or their column: columns={"user_id": …}',
+        )
     more = [f"left out: {strange:,} who liked nothing"] if strange else []
     if twice := len(rows) - len(found):
         more.append(f"{twice:,} rows of users who come again: the last one counts")
     said = f"users: {len(stated):,} of {len(known):,} state something: {', '.join(names) or 'nothing'}"
-    say("; ".join([said, *more]))
+    say("; ".join([said, *more, *([f"users are the column {printable(column)}"] if column else [])]))
     return stated
 
 
@@ -117,8 +126,8 @@ def say_unknown(unknown: Iterable[Collection[str]]) -> None:
         say(f"stated, not known to what ranks, and left out: {told}{more}")
 
 
-def _rows(users: Any, column: str) -> list[tuple[str, dict[str, object]]]:
-    """User and attributes of every row of a table."""
+def _rows(users: Any, column: str) -> tuple[list[tuple[str, dict[str, object]]], str]:
+    """User and attributes of every row of a table, and which of its columns has the users."""
     drops, written = Drops(), FileFormat()
     with as_file(users) as path:
         there = table.columns(path, written)
@@ -131,7 +140,7 @@ def _rows(users: Any, column: str) -> list[tuple[str, dict[str, object]]]:
     stated = [(row.pop(column), row) for row in rows]
     if nobody := sum(is_empty(user) for user, _ in stated):
         say(f"left out: {nobody:,} rows without a user")
-    return [(id_text(user), checked_attributes(row)) for user, row in stated if not is_empty(user)]
+    return [(id_text(user), checked_attributes(row)) for user, row in stated if not is_empty(user)], column
 
 
 def _is_missing(value: object) -> bool:

@@ -92,6 +92,11 @@ def test_columns_may_be_named():
     odd = LIKES.rename({"user": "who", "movie_id": "what"})
     columns = {"user_id": "who", "item_id": "what"}
     assert read_likes(odd, IDS, columns=columns).equals(read_likes(LIKES, IDS))
+    with pytest.raises(UserError, match="those of the interactions, which have no title") as refused:
+        read_likes(odd, IDS, columns=columns | {"title": "name"})
+    assert "options=CatalogueOptions(columns={'title': …})" in refused.value.hint
+    with pytest.raises(UserError, match="the column map of the frame: unknown field user"):
+        read_likes(odd, IDS, columns={"user": "who"})
 
 
 @pytest.mark.parametrize(

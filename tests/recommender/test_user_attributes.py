@@ -15,6 +15,7 @@ from rectune.recommender.batch import recommend_users
 from rectune.recommender.options import RecommendOptions
 from rectune.recommender.recommender import Recommender
 from rectune.recommender.requests import UserRequest
+from rectune.recommender.user_attributes import read_attributes
 from tests.recommender.shelf import RETRIEVAL
 from tests.recommender.stating_world import ITEMS, OF_MEN, OF_WOMEN, SHARED, interactions, users
 
@@ -88,6 +89,23 @@ def test_users_as_a_mapping_a_file_or_a_frame_are_the_same(
         assert "80 of 80 state something: gender, age; left out: 1 who liked nothing" in said
         assert other.ranker and other.ranker.attributes_known == recommender.ranker.attributes_known
         assert other.recommend([SHARED], attributes={"gender": "male"})[0].item_id in OF_MEN
+
+
+def test_the_column_of_users_is_the_one_of_the_interactions_where_the_table_has_it_and_is_told(
+    capsys: pytest.CaptureFixture[str],
+):
+    columns, known = {"user_id": "who"}, ["ann", "bob"]
+    named = pl.DataFrame({"user_id": [7, 8], "who": ["ann", "bob"], "age": [20, 30]})
+    assert read_attributes(named, known, columns)["ann"] == {"user_id": 7, "age": 20}
+    assert "users are the column who" in capsys.readouterr().err
+    other = pl.DataFrame({"user_id": ["ann", "bob"], "age": [20, 30]})
+    assert read_attributes(other, known, columns)["ann"] == {"age": 20}
+    assert "users are the column user_id" in capsys.readouterr().err
+    wrong = pl.DataFrame({"user_id": ["ann", "bob"], "who": ["a writer", "a baker"]})
+    with pytest.raises(UserError, match="column who: none of 2 users liked anything, as 'a writer'"):
+        read_attributes(wrong, known, columns)
+    with pytest.raises(UserError, match="users: none of 1 users liked anything, as 'zoe'"):
+        read_attributes({"zoe": {"age": 20}}, known)
 
 
 @pytest.mark.parametrize(
