@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from rectune.rankers.base import Ranker
     from rectune.readers.catalogue import CatalogueOptions
 
-FITTED_BY_NAME = "the name of a ranker; one that is fitted already to from_catalogue"
+FITTED_BY_NAME = "a name; module:Class for arguments of your own; one that is fitted goes to from_catalogue"
 
 
 class Recommender(CatalogueAnswers):
@@ -140,8 +140,9 @@ class Recommender(CatalogueAnswers):
         Args:
             interactions: a file or frame with a user, an item, and perhaps a value and a time a row.
             items: the catalogue, as in `from_catalogue`.
-            ranker: what is fitted, by name; `chosen` tunes several rankers and takes, for histories of each
-                length, the one or the fusion that does best on users that it was not fitted on.
+            ranker: what is fitted, by name, with the defaults of its class, or `module:Class` with arguments
+                of your own (see `load_ranker`); `chosen` tunes several rankers and takes, for histories of
+                each length, the one or the fusion that does best on users that it was not fitted on.
             users: what they state, for rankers that learn from it: user -> attributes, as
                 `{"ann": {"gender": "female", "age": 34}}`, or a file or frame with a column of users, whose
                 other columns are what they state. `chosen` tries `lightfm_attributes` too then. It counts in
