@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from rectune.rankers.base import Ranker
     from rectune.readers.catalogue import CatalogueOptions
 
-FITTED_BY_NAME = "a name; module:Class for arguments of your own; one that is fitted goes to from_catalogue"
+_BY_NAME = "a name; module:Class for arguments of your own; one that is fitted goes to from_catalogue"
 
 
 class Recommender(CatalogueAnswers):
@@ -162,7 +162,7 @@ class Recommender(CatalogueAnswers):
         """
         from rectune.rankers.lightfm import LightFMAttributes
 
-        check_is("ranker", ranker, str, FITTED_BY_NAME)
+        check_is("ranker", ranker, str, _BY_NAME)
         catalogue = items_of(items, options)
         ids = [item.item_id for item in catalogue]
         liked = read_likes(interactions, ids, positive_threshold, columns)
