@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -79,7 +79,7 @@ class World:
         data: items and likes of the users whom rankers are fitted on.
         asks: who is ranked.
         groups: ids of asks by group; `all` is one.
-        whole: the same asks among all items that their users never met.
+        whole: gives the same asks among all items that their users never met.
         key: of the prepared data: other files, or another division of users, have another one.
     """
 
@@ -87,7 +87,7 @@ class World:
     data: DomainData
     asks: Sequence[Ask]
     groups: Mapping[str, frozenset[str]]
-    whole: Sequence[Ask] = ()
+    whole: Callable[[], Sequence[Ask]] = tuple
     key: str = ""
 
 
@@ -110,8 +110,6 @@ def world(name: str, options: WorldOptions) -> World:
         Ask(one.case.id, latest(one.case.history, options.history), one.case.target, drawn(one).candidates)
         for one in tests[: options.users]
     ]
-    unmet = (pools.full(one).candidates for one in tests)
-    whole = [replace(ask, candidates=every) for ask, every in zip(asks, unmet, strict=False)]
     met = {one.case.id: pools.interactions(one) for one in tests}
     groups = {
         group: frozenset(one.case.id for one in found)
@@ -120,6 +118,12 @@ def world(name: str, options: WorldOptions) -> World:
     }
     data = DomainData(domain, catalogue.of(domain), lambda: likes, options.embedder, options.seed)
     every = {ALL: frozenset(met), **groups, COLD_USERS: cold_users(met)}
+
+    def whole() -> list[Ask]:
+        return [
+            replace(ask, candidates=pools.full(one).candidates) for ask, one in zip(asks, tests, strict=False)
+        ]
+
     return World(name, data, asks, every, whole, folder.name)
 
 

@@ -55,7 +55,7 @@ def measure(name: str, options: WorldOptions, how: SystemOptions, cross: Sequenc
     said = f"{name}, fitted on {options.train_users} of the train users, {options.protocol} others"
     systems = systems_of(found)
     hits = measured(ranks / name, own.asks, systems)
-    every = measured(ranks / f"{name}-catalogue", own.whole, [one for one in systems if one.whole])
+    every = measured(ranks / f"{name}-catalogue", own.whole(), [one for one in systems if one.whole])
     for table in (hits_table(said, own, hits), differences_table(hits), catalogue_table(said, every)):
         print(table.to_markdown(), end="\n\n", flush=True)
     for other in cross:

@@ -1,13 +1,15 @@
 """`python -m bench.blind --stages runs/by-recipe/demo --out FOLDER`: two models judged without their names.
 
-Takes the answers that the stage `eval` kept of two models, and writes every pair of them twice into
-comparisons.jsonl, once in each order, shuffled and without names; key.json, which the reader does not open,
-says whose answers they are. Prompts to which both gave the same answer count as ties and are not shown.
+Takes the answers that the stage `eval` kept of two models, and writes every pair of them twice, without
+names: into pass-1.jsonl in one order, which is drawn for each pair, and into pass-2.jsonl in the other, each
+in a drawn order of its own. Give the second to the reader when the first is judged and out of sight: whoever
+recognises a pair judges it as before. key.json, which the reader does not open, says whose answers they are.
+Prompts to which both gave the same answer count as ties and are not shown.
 
-The reader writes a file of lines `NUMBER a`, `NUMBER b` or `NUMBER tie`. With `--verdicts FILE` the program
-prints, over prompts, how often the second model won (both orders of a pair count half), how often the two
-orders of a pair were judged differently, which place was preferred, and of each model how many answers pass
-the check for what stands nowhere.
+The reader writes lines `NUMBER a`, `NUMBER b` or `NUMBER tie`, into a file for each pass or into one. With
+`--verdicts FILE FILE` the program prints, over prompts, how often the second model won (both orders of a pair
+count half), how often the two orders of a pair were judged differently, which place was preferred, and of
+each model how many answers pass the check for what stands nowhere.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -54,10 +56,15 @@ class Shown:
         return self.first, 1 - self.first
 
 
-def shuffled(comparison: PairwiseComparison, seed: int) -> list[Shown]:
-    """Every task in both orders."""
-    both = [Shown(task, first) for task in comparison.tasks for first in (0, 1)]
-    return [both[at] for at in generator_of("blind", seed).permutation(len(both))]
+def two_passes(comparison: PairwiseComparison, seed: int) -> tuple[list[Shown], list[Shown]]:
+    """Every task in one order, drawn for each, and every task in the other one; each pass is shuffled."""
+    rng, tasks = generator_of("blind", seed), comparison.tasks
+    firsts = rng.integers(2, size=len(tasks)).tolist()
+    one, other = (
+        [Shown(tasks[at], firsts[at] ^ turned) for at in rng.permutation(len(tasks)).tolist()]
+        for turned in (0, 1)
+    )
+    return one, other
 
 
 def read_verdicts(text: str, count: int) -> list[Verdict]:
@@ -185,28 +192,59 @@ def _named(texts: Sequence[str], prompt: Prompt, titles: TitleIndexes) -> list[s
     return ["no item" if at is None else facts(own.items[at], prompt.locale) for at in places]
 
 
+def pass_texts(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """By name the files of both passes, JSON lines, from all rows in their order."""
+    half = len(rows) // 2
+    return {
+        f"pass-{number}.jsonl": "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in some)
+        for number, some in enumerate((rows[:half], rows[half:]), 1)
+    }
+
+
+def check_passes(folder: Path, texts: Mapping[str, str]) -> None:
+    """Refuse verdicts on other comparisons than these.
+
+    Raises:
+        UserError: what the reader was given in this folder is not there, or is something else.
+    """
+    for name, text in texts.items():
+        file = folder / name
+        if not file.is_file() or file.read_text(encoding="utf-8") != text:
+            raise UserError(
+                "is not there"
+                if not file.is_file()
+                else "holds other comparisons than these verdicts are for",
+                where=str(file),
+                hint="give the stages, systems, seed and folder with which the comparisons were written",
+            )
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.blind", description=__doc__)
     parser.add_argument("--stages", type=Path, required=True, help="folder with the finished stages of a run")
     parser.add_argument("--systems", nargs=2, default=["sft", "dpo"], help="base, sft or dpo")
     parser.add_argument("--out", type=Path, required=True, help="folder of what is read, and of the key")
-    parser.add_argument("--verdicts", type=Path, help="what the reader wrote")
+    parser.add_argument("--verdicts", type=Path, nargs="+", help="what the reader wrote")
     parser.add_argument("--seed", type=int, default=7, help="of the order of comparisons")
     given = parser.parse_args()
     first, second = given.systems
     comparison = read_comparison(
         given.stages / "queries" / PROMPTS_FILE, given.stages / "eval", (first, second)
     )
-    catalogue, shown = load_catalogue(given.stages / "data/items.parquet"), shuffled(comparison, given.seed)
+    catalogue = load_catalogue(given.stages / "data/items.parquet")
+    shown = [one for some in two_passes(comparison, given.seed) for one in some]
+    rows, key = to_read(shown, catalogue)
+    texts = pass_texts(rows)
     if given.verdicts:
-        verdicts = read_verdicts(given.verdicts.read_text(encoding="utf-8"), len(shown))
+        check_passes(given.out, texts)
+        told = "\n".join(file.read_text(encoding="utf-8") for file in given.verdicts)
+        verdicts = read_verdicts(told, len(shown))
         print("\n".join([*summary(comparison, shown, verdicts), *check_lines(comparison, catalogue)]))
         return
-    rows, key = to_read(shown, catalogue)
     given.out.mkdir(parents=True, exist_ok=True)
-    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
-    (given.out / "comparisons.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for name, text in texts.items():
+        (given.out / name).write_text(text, encoding="utf-8")
     (given.out / "key.json").write_text(json.dumps(key), encoding="utf-8")
     same = f"{len(comparison.same)} more with equal answers"
     print(f"{len(rows)} comparisons of {len(comparison.tasks)} prompts, {same}")

@@ -68,13 +68,12 @@ def figures(own: Held, weights: RankerWeights) -> Figures:
     """[users] of each figure, ranked by a fold's rankers with these weights."""
     scores = weighted(own.users.scores, weights, own.users.learning, own.users.likes)
     ranks = own.users.ranks(scores)
-    others = own.users.items - 1 - np.array([len(absent) for absent in own.users.absent])
     popular = [
         np.mean([not (row[draw[1:]] >= row[draw[0]]).any() for draw in draws])
         for row, draws in zip(scores, own.beside, strict=True)
     ]
     return {
-        "uniform": (1 - (ranks - 1) / np.maximum(others, 1)) ** OTHERS,
+        "uniform": (1 - (ranks - 1) / np.maximum(own.users.others, 1)) ** OTHERS,
         "popular": np.array(popular),
         "hr": hit_at(ranks, 10),
         "ndcg": ndcg_at(ranks, 10),

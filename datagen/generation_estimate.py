@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rectune.core import settings
-from rectune.core.catalogue import load_catalogue
+from rectune.core.catalogue import Catalogue, load_catalogue
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows
 from rectune.core.text.plain import duration
 from rectune.core.types import Case
-from rectune.datagen.queries import plan_cases, query_request, render_plan
+from rectune.datagen.best_of import several
+from rectune.datagen.queries import PromptPlan, plan_cases, query_request, render_plan
 from rectune.datagen.rationales import rationale_request
 from rectune.inference.requests import GenerationRequest
 from rectune.inference.teachers import AskTeachers, ask_teachers, rendered, unanswered
+from rectune.rankers.domain_data import DomainData
+from rectune.rankers.item_text import TextOptions, texts_of
 
 _PROBE = 24  # requests of a kind
 
@@ -30,35 +33,52 @@ class GenerationWork:
     total: int
 
 
+@dataclass(frozen=True)
+class GenerationEstimate:
+    """Rendered prompts, and a line for each kind of requests: how many, and how long they take."""
+
+    prompts: Sequence[str]
+    times: Sequence[str]
+
+    @property
+    def text(self) -> str:
+        """All of it, for people."""
+        return "\n\n".join([*self.prompts, *self.times])
+
+
 def estimate_generation(
     config: Recipe,
     data: Path,
     generation_cache: Path,
     ask: AskTeachers = ask_teachers,
     clock: Callable[[], float] = time.monotonic,
-) -> str:
-    """Three rendered prompts, and an estimate of the hours for queries and rationales.
+) -> GenerationEstimate:
+    """Three rendered prompts, and an estimate of the hours for queries, rationales, and summaries of items.
 
     Args:
-        config: sections `prompts` and `generate`.
+        config: sections `prompts` and `generate`; `allmrec` and `retrieval` where texts are summarised.
         data: a finished data stage.
         generation_cache: keeps the answers of the probe for the run.
         ask: answers the requests of the probe.
         clock: the time in seconds.
     """
     work = _work(config, data)
-    shown = [work[0].requests[0], *work[1].requests[:2]] if work[0].requests else work[1].requests[:3]
+    first, rest = work[0].requests, [request for one in work[1:] for request in one.requests]
+    shown = [*first[: 1 if rest else 3], *rest[: 2 if first else 3]]
     pages = [
         f"--- prompt {number} of {len(shown)}\n{rendered(request, config.generate)}"
         for number, request in enumerate(shown, 1)
     ]
-    return "\n\n".join(
-        [*pages, *(_estimate(one, config.generate, generation_cache, ask, clock) for one in work)]
-    )
+    times = [_estimate(one, config.generate, generation_cache, ask, clock) for one in work]
+    if config.generate.rationales == "template":
+        times.insert(1, "rationales: made of what the catalogue says, so no teacher is asked")
+    if config.allmrec.summarise and not config.allmrec.enabled:
+        times.append("summaries: asked for with --until allmrec_items alone, as allmrec.enabled is false")
+    return GenerationEstimate(pages, times)
 
 
 def _work(config: Recipe, data: Path) -> list[GenerationWork]:
-    """Queries of all active cases; rationales are sampled from passive training cases only."""
+    """Queries of all active cases; rationales are sampled from passive training cases only; summaries."""
     catalogue = load_catalogue(data / "items.parquet")
     plans = plan_cases(read_rows(data / "cases.parquet", Case), config.prompts)
     queries = [
@@ -66,15 +86,38 @@ def _work(config: Recipe, data: Path) -> list[GenerationWork]:
         for plan in plans
         if plan.scenario == "active"
     ]
-    train = [plan for plan in plans if plan.case.split == "train"]
+    work = [GenerationWork("queries", queries, len(queries))]
+    if config.generate.rationales == "teacher":
+        work.append(_rationales(config, catalogue, [plan for plan in plans if plan.case.split == "train"]))
+    return [*work, *(_summaries(config, catalogue) if config.allmrec.summarise else [])]
+
+
+def _rationales(config: Recipe, catalogue: Catalogue, train: Sequence[PromptPlan]) -> GenerationWork:
     passive = [
         render_plan(plan, catalogue, {}, config.prompts) for plan in train if plan.scenario == "passive"
     ]
-    rationales = [rationale_request(prompt, catalogue, config.generate.rationale) for prompt in passive]
-    return [
-        GenerationWork("queries", queries, len(queries)),
-        GenerationWork("rationales", rationales, len(train)),
+    samples = config.generate.rationale_samples
+    tries = [
+        several(rationale_request(prompt, catalogue, config.generate.rationale), samples)
+        for prompt in passive
     ]
+    requests = [one for nth in zip(*tries, strict=True) for one in nth]
+    return GenerationWork("rationales", requests, len(train) * samples)
+
+
+def _summaries(config: Recipe, catalogue: Catalogue) -> list[GenerationWork]:
+    """Those of the stage `allmrec_items`, by domain."""
+    from rectune.rankers.allmrec.summaries import summary_requests
+    from rectune.rankers.allmrec.validation import wanted_domains
+
+    items, found = config.allmrec.items, list[GenerationWork]()
+    options = TextOptions(items.text, items.max_tokens)
+    for domain in wanted_domains(config, catalogue):
+        data = DomainData(domain, catalogue.of(domain), embedder=config.retrieval.embedder)
+        cut = texts_of(list(data.items.values()), options, data.embedder).cut
+        requests = summary_requests(data, cut, options)
+        found.append(GenerationWork(f"summaries of {domain}", requests, len(requests)))
+    return found
 
 
 def _estimate(

@@ -55,7 +55,9 @@ def generation_preview(order: RunOptions, store: ArtifactStore) -> str:
 
     folder = run_pipeline(order, store)["data"]
     return printable(
-        estimate_generation(load_recipe(order.recipe, order.overrides), folder, generation_cache_path(folder))
+        estimate_generation(
+            load_recipe(order.recipe, order.overrides), folder, generation_cache_path(folder)
+        ).text
     )
 
 

@@ -107,29 +107,32 @@ def _gib(size: int) -> str:
 def generation_notes(
     recipe: Recipe, steps: Sequence[PlannedStage], store: ArtifactStore, *, probing: bool
 ) -> list[str]:
-    """The estimated time of queries and of rationales, from the probe of `rectune run --dry-run`.
+    """The estimated time of what teachers write, from the probe of `rectune run --dry-run`.
 
     Args:
-        recipe: sections `prompts` and `generate`.
+        recipe: sections `prompts` and `generate`; `allmrec` and `retrieval` where texts are summarised.
         steps: the plan; the probe needs the finished stage `data`.
         store: the artifact store; answers of the probe stay in its generation cache.
         probing: whether a few requests may be sent to the teachers.
     """
     from rectune.datagen.generation_estimate import estimate_generation
 
-    planned, kinds = {step.stage.name: step for step in steps}, ("queries", "rationales")
+    planned = {step.stage.name: step for step in steps}
+    kinds = {"queries": "queries", "rationales": "rationales"}
+    if recipe.allmrec.summarise and "allmrec_items" in planned:
+        kinds["allmrec_items"] = "summaries"
     if all(planned[name].state == "finished" for name in kinds):
         return []
+    what = ", ".join(kinds.values())
     if planned["data"].state != "finished":
-        return ["queries, rationales: unknown until the stage data has run"]
+        return [f"{what}: unknown until the stage data has run"]
     if not probing:
-        return ["queries, rationales: not probed"]
+        return [f"{what}: not probed"]
     data = store.folder("data", planned["data"].key)
     try:
-        text = estimate_generation(recipe, data, generation_cache_path(data))
+        return list(estimate_generation(recipe, data, generation_cache_path(data)).times)
     except UserError as absent:
-        return [f"queries, rationales: {absent.message}"]
-    return [line for line in text.splitlines() if line.startswith(tuple(f"{kind}: " for kind in kinds))][-2:]
+        return [f"{what}: {absent.message}"]
 
 
 def zero_page(recipe: Recipe, device: str) -> str:

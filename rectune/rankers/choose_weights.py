@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ _LEARNING, _OTHERS = 3, 2  # rankers that are fused: the best that learn from li
 _STEPS = tuple(step / 10 for step in range(1, 10))
 _FURTHER = (0.1, 0.2, 0.3, 0.4)  # weights of a third ranker beside the best pair
 _HALVES = (0.0, 2.0, 10.0)  # likes
-_OTHERS_SHOWN = 19  # items drawn from the catalogue that the target is told from
+_OTHERS_SHOWN = 19  # items drawn from the catalogue, less the history, that the target is told from
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,11 @@ class ScoredUsers:
     likes: NDArray[np.int64]
     learning: Collection[str]
 
-    @property
-    def items(self) -> int:
-        """Items of the catalogue."""
-        return len(self.likes)
+    @cached_property
+    def others(self) -> NDArray[np.int64]:
+        """[n] how many items of the catalogue each target is ranked among, itself apart."""
+        left_out = [len({target, *absent}) for target, absent in zip(self.targets, self.absent, strict=True)]
+        return len(self.likes) - np.array(left_out, np.int64)
 
     def ranks(self, scores: Scores) -> NDArray[np.int64]:
         """[n] the rank of each target by some scores [n, items]."""
@@ -69,9 +71,10 @@ class _Tried:
     def mean(self) -> float:
         return float(self.gains.mean())
 
-    def first_of_twenty(self, items: int) -> NDArray[np.float64]:
-        """[n] the chance that the target comes before 19 others drawn from a catalogue of so many items."""
-        return (1 - (self.ranks - 1) / max(items - 1, 1)) ** _OTHERS_SHOWN
+    def first_of_twenty(self, others: NDArray[np.int64]) -> NDArray[np.float64]:
+        """[n] the chance that the target comes before 19 items drawn from the `others` of each user."""
+        found: NDArray[np.float64] = (1 - (self.ranks - 1) / np.maximum(others, 1)) ** _OTHERS_SHOWN
+        return found
 
     @property
     def preference(self) -> tuple[int, int, float]:
@@ -98,9 +101,9 @@ def choose_weights(users: ScoredUsers, default: RankerWeights) -> RankerChoice:
     if len(users.targets) < FEWEST:
         return RankerChoice(chosen=default, cases=len(users.targets), tried=())
     singles = [_Tried(_single(name), users.ranks(scores)) for name, scores in users.scores.items()]
-    least = max((one.first_of_twenty(users.items) for one in singles), key=lambda one: float(one.mean()))
+    least = max((one.first_of_twenty(users.others) for one in singles), key=lambda one: float(one.mean()))
     tried = [*singles, *_fusions(users, singles, least)]
-    able = [one for one in tried if _hardly_worse(least, one.first_of_twenty(users.items))]
+    able = [one for one in tried if _hardly_worse(least, one.first_of_twenty(users.others))]
     best = max(able, key=lambda one: one.mean)
     fair = [one for one in able if _hardly_worse(best.gains, one.gains)]
     chosen = min([best, *fair], key=lambda one: one.preference)
@@ -126,7 +129,7 @@ def choose_beside(users: ScoredUsers, before: RankerWeights, new: Sequence[str])
         new: the names of the new rankers.
     """
     own = _Tried(before, users.ranks(weighted(users.scores, before, users.learning, users.likes)))
-    count, least = len(own.ranks), own.first_of_twenty(users.items)
+    count, least = len(own.ranks), own.first_of_twenty(users.others)
     if count < FEWEST or not new:
         return BesideChoice(
             chosen=before, before=before, cases=count, tried=(), difference=None, interval=None
@@ -140,7 +143,7 @@ def choose_beside(users: ScoredUsers, before: RankerWeights, new: Sequence[str])
         ]
         found += [_Tried(_single(name), users.ranks(users.scores[name]))]
         found += _best(users, plain, options, least)
-    able = [own, *(one for one in found if _hardly_worse(least, one.first_of_twenty(users.items)))]
+    able = [own, *(one for one in found if _hardly_worse(least, one.first_of_twenty(users.others)))]
     best, bootstrap = max(able, key=lambda one: one.mean), resampled(count)
     differences = ndcg_at(cross_fitted(np.stack([one.ranks for one in able])), 10) - own.gains
     interval = bootstrap.interval(differences)
@@ -233,7 +236,7 @@ def _best(
     """
     fused = (weighted_sum(plain, weights, users.learning, users.likes) for weights in options)
     every = [_Tried(weights, users.ranks(scores)) for weights, scores in zip(options, fused, strict=True)]
-    able = [one for one in every if _hardly_worse(least, one.first_of_twenty(users.items))]
+    able = [one for one in every if _hardly_worse(least, one.first_of_twenty(users.others))]
     if not able:
         return []
     best = max(able, key=lambda one: one.mean)

@@ -27,7 +27,7 @@ def item_features(item: Item, kinds: Sequence[str]) -> list[str]:
 
 
 def user_features(attributes: str) -> list[str]:
-    """The names of what a user states, of a JSON object; a whole number stands for its ten: `age: 40-49`."""
+    """The names of what a user states, of a JSON object; a number stands for its ten: `age: 40-49`."""
     return attribute_names(stated_attributes(attributes))
 
 
@@ -43,10 +43,10 @@ def attribute_names(stated: Mapping[str, object]) -> list[str]:
 
 
 def _grouped(value: object) -> str:
-    text = re.sub(r"^(\d+)\.0+$", r"\1", str(value))  # a column with gaps has fractions
-    if not text.isdecimal():
-        return text
-    ten = int(text) // 10 * 10
+    number = re.fullmatch(r"(\d+)(?:\.\d+)?", str(value))
+    if not number:
+        return str(value)
+    ten = int(number[1]) // 10 * 10
     return f"{ten}-{ten + 9}"
 
 

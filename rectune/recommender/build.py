@@ -22,6 +22,7 @@ from rectune.rankers.choice import ChoiceOptions
 from rectune.rankers.chosen import ChosenRanker
 from rectune.rankers.co_likes import CoLikes
 from rectune.rankers.domain_data import DomainData, TrainLikes
+from rectune.recommender.arguments import check_is
 from rectune.recommender.load_ranker import fit_by_name
 from rectune.recommender.ranker_reasons import ranker_can_write
 from rectune.retrieval.embedding import embedder_identity
@@ -65,10 +66,10 @@ def from_items(
     histories: Mapping[str, Sequence[str]] | None = None,
     attributes: Mapping[str, Attributes] | None = None,
     retrieval: RetrievalConfig | None = None,
-    folder: Path | None = None,
+    folder: str | Path | None = None,
     index: Path | None = None,
     co_likes: CoLikes | None = None,
-    runs: Path = RUNS,
+    runs: str | Path = RUNS,
 ) -> RecommenderParts:
     """The parts of a recommender of items that were read.
 
@@ -91,13 +92,21 @@ def from_items(
         runs: the artifact store, which keeps what `rectune doctor --model` found.
 
     Raises:
-        UserError: there are no items, no such ranker or model, or the ranker needs interactions.
+        UserError: there are no items, no such ranker or model, the ranker needs interactions, or an argument
+            is of another type.
     """
+    if ranker is not None:
+        check_is("ranker", ranker, (str, Ranker), "the name of a ranker, or one that is fitted")
+    if retrieval is not None:
+        check_is("retrieval", retrieval, RetrievalConfig, "RetrievalConfig(…)")
+    check_is("runs", runs, (str, Path), "a folder")
+    if folder is not None:
+        check_is("folder", folder, (str, Path), "a folder")
     own, model = model == RANKERS_OWN, None if model == RANKERS_OWN else model
     settings = retrieval or RetrievalConfig()
     if not items:
         raise UserError("the catalogue holds no items", hint="give at least one item with a title")
-    place = folder or catalogue_folder(items, settings.embedder, runs)
+    place = Path(folder) if folder else catalogue_folder(items, settings.embedder, Path(runs))
     ground = cache(partial(_grounding, items, place, settings, index))
     if ranker is None and (model is None or settings.grounding == "ranked"):
         ranker = "hybrid"
@@ -106,7 +115,7 @@ def from_items(
         ranker = _fitted(ranker, data, likes, ground)
     if own:
         _check_writes(ranker)
-    generative = _generative(model, ground(), settings, place, runs) if model is not None else None
+    generative = _generative(model, ground(), settings, place, Path(runs)) if model is not None else None
     if isinstance(ranker, ChosenRanker):
         co_likes = co_likes or ranker.co_likes
     elif likes and ranker is not None:

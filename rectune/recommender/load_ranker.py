@@ -33,6 +33,10 @@ def load_ranker(
 ) -> Ranker:
     """A ranker that is ready to score: fitted on a catalogue, or read from the folder that it was saved in.
 
+    A ranker of `RANKERS` is made with the defaults of its class. For other arguments name `module:Class`, a
+    class of your own that derives from it and whose constructor, without arguments, sets them; or give them
+    to `rectune.rankers.base.fit_ranker`.
+
     Args:
         name: a name of `rectune.rankers.base.RANKERS` or `module:Class`; or, without items, a folder.
         items: the catalogue; see `read_catalogue`.
@@ -77,10 +81,14 @@ def check_fitted_on(ranker: Ranker | None, items: Collection[str]) -> None:
     """Refuse a ranker of items that are not among these ids; how many of them it does not rank is said.
 
     Raises:
-        UserError: it was fitted on others.
+        UserError: it was fitted on others, or on none.
     """
     if ranker is None:
         return
+    if not len(ranker.item_ids):
+        raise UserError(
+            f"the ranker {ranker.name} is not fitted", hint="fit it: ranker.fit(rectune.DomainData(…))"
+        )
     if strange := unknown_ids(items, ranker.item_ids):
         raise UserError(
             f"the ranker was fitted on {len(strange):,} items that the catalogue lacks: "

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
+
+import numpy as np
 
 from rectune.core.errors import UserError
 from rectune.rankers.base import ScoredItem
+from rectune.recommender.arguments import check_ids, check_is, check_number, check_whole
+from rectune.recommender.tables import id_text
+
+EXPLAIN = "True, False, or a number of items"
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class RecommendOptions:
 
     Raises:
         UserError: k is below 1, explain below 0, explore no share, at_most or per is given without the other,
-            or exclude or within is one text.
+            exclude or within is one text, or something is of another type.
     """
 
     k: int = 5
@@ -57,13 +64,20 @@ class RecommendOptions:
     reorder: Reorder | None = None
 
     def __post_init__(self) -> None:
+        check_whole("k", self.k)
+        check_whole("explain", self.explain, EXPLAIN)
+        check_number("explore", self.explore, "a share of the places, from 0 to 1")
+        check_whole("at_most", self.at_most)
+        check_is("per", self.per, str, "a text: category, maker, year, or the name of a fact")
+        check_is("where", self.where, Mapping, 'conditions by name, as {"category": "Crime"}')
+        check_is("explain_ranking", self.explain_ranking, (bool, np.bool_), "True or False")
+        check_ids("exclude", self.exclude)
+        if self.within is not None:
+            check_ids("within", self.within)
         if self.k < 1:
             raise UserError(f"k is {self.k}", hint="ask for at least one item")
         if self.explain < 0:
-            raise UserError(f"explain is {self.explain}", hint="give True, False, or a number of items")
-        for name in ("exclude", "within"):
-            if isinstance(getattr(self, name), str):
-                raise UserError(f"{name} is one text", hint="give a list of ids")
+            raise UserError(f"explain is {self.explain}", hint=f"give {EXPLAIN}")
         if not 0 <= self.explore <= 1:
             raise UserError(f"explore is {self.explore:g}", hint="give a share of the places, from 0 to 1")
         if self.at_most < 0 or bool(self.at_most) != bool(self.per):
@@ -75,7 +89,7 @@ class RecommendOptions:
     @property
     def excluded(self) -> frozenset[str]:
         """The ids that are not recommended, as text."""
-        return frozenset(map(str, self.exclude))
+        return frozenset(id_text(one) if isinstance(one, Real) else str(one) for one in self.exclude)
 
     @property
     def explored(self) -> int:
@@ -94,5 +108,12 @@ class RecommendOptions:
 
 
 def explained_items(explain: bool | int, k: int) -> int:
-    """Of how many items reasons are given: True is all of `k`, False none."""
-    return k * explain if isinstance(explain, bool) else explain
+    """Of how many items reasons are given: True is all of `k`, False none.
+
+    Raises:
+        UserError: it is neither of them, and no whole number.
+    """
+    if isinstance(explain, (bool, np.bool_)):
+        return k if explain else 0
+    check_whole("explain", explain, EXPLAIN)
+    return explain

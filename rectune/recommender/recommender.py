@@ -17,6 +17,7 @@ from rectune.rankers.domain_data import DomainData
 from rectune.rankers.new_items import with_items
 from rectune.recommender import build
 from rectune.recommender.answering import CatalogueAnswers
+from rectune.recommender.arguments import check_is
 from rectune.recommender.build import ModelSource, RecommenderParts
 from rectune.recommender.options import RecommendOptions, explained_items
 from rectune.recommender.requests import UserRequest
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from rectune.core.settings import RetrievalConfig
     from rectune.rankers.base import Ranker
     from rectune.readers.catalogue import CatalogueOptions
+
+_BY_NAME = "a name; module:Class for arguments of your own; one that is fitted goes to from_catalogue"
 
 
 class Recommender(CatalogueAnswers):
@@ -49,7 +52,7 @@ class Recommender(CatalogueAnswers):
         ranker: str | Ranker | None = None,
         options: CatalogueOptions | None = None,
         retrieval: RetrievalConfig | None = None,
-        folder: Path | None = None,
+        folder: str | Path | None = None,
         runs: str | Path = "runs",
     ) -> Recommender:
         """A recommender of anybody's catalogue, without interactions.
@@ -71,7 +74,7 @@ class Recommender(CatalogueAnswers):
         """
         items = items_of(catalogue, options)
         parts = build.from_items(
-            items, ranker=ranker, model=model, retrieval=retrieval, folder=folder, runs=Path(runs)
+            items, ranker=ranker, model=model, retrieval=retrieval, folder=folder, runs=runs
         )
         return cls.of(parts)
 
@@ -129,7 +132,7 @@ class Recommender(CatalogueAnswers):
         columns: Mapping[str, str] | None = None,
         options: CatalogueOptions | None = None,
         retrieval: RetrievalConfig | None = None,
-        folder: Path | None = None,
+        folder: str | Path | None = None,
         runs: str | Path = "runs",
     ) -> Recommender:
         """A recommender that learns from interactions; their users are known.
@@ -137,8 +140,9 @@ class Recommender(CatalogueAnswers):
         Args:
             interactions: a file or frame with a user, an item, and perhaps a value and a time a row.
             items: the catalogue, as in `from_catalogue`.
-            ranker: what is fitted, by name; `chosen` tunes several rankers and takes, for histories of each
-                length, the one or the fusion that does best on users that it was not fitted on.
+            ranker: what is fitted, by name, with the defaults of its class, or `module:Class` with arguments
+                of your own (see `load_ranker`); `chosen` tunes several rankers and takes, for histories of
+                each length, the one or the fusion that does best on users that it was not fitted on.
             users: what they state, for rankers that learn from it: user -> attributes, as
                 `{"ann": {"gender": "female", "age": 34}}`, or a file or frame with a column of users, whose
                 other columns are what they state. `chosen` tries `lightfm_attributes` too then. It counts in
@@ -147,15 +151,18 @@ class Recommender(CatalogueAnswers):
                 language model of the ranker itself, as `allmrec` has one.
             positive_threshold: from which value on an interaction counts as liked; needed where values
                 differ.
-            columns: user_id, item_id, value, timestamp -> column, where the guess would be another.
+            columns: user_id, item_id, value, timestamp -> column of the interactions, where the guess would
+                be another; `user_id` also of a table of users that has that column. Columns of the items are
+                named in `options`.
             options, retrieval, folder, runs: as in `from_catalogue`.
 
         Raises:
-            UserError: a table cannot be read, no interaction counts as liked, or `users` are given to a
-                ranker that learns nothing from them.
+            UserError: a table cannot be read, no interaction counts as liked, `users` are given to a ranker
+                that learns nothing from them, or an argument is of another type.
         """
         from rectune.rankers.lightfm import LightFMAttributes
 
+        check_is("ranker", ranker, str, _BY_NAME)
         catalogue = items_of(items, options)
         ids = [item.item_id for item in catalogue]
         liked = read_likes(interactions, ids, positive_threshold, columns)
@@ -163,7 +170,7 @@ class Recommender(CatalogueAnswers):
         stated = {} if users is None else read_attributes(users, histories, columns)
         parts = build.from_items(
             catalogue, ranker=ranker, model=model, likes=likes_of(liked, ids, stated), histories=histories,
-            attributes=stated, retrieval=retrieval, folder=folder, runs=Path(runs),
+            attributes=stated, retrieval=retrieval, folder=folder, runs=runs,
         )  # fmt: skip
         known = parts.ranker.attributes_known if parts.ranker else frozenset[str]()
         if users is not None and not known:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rectune.core.catalogue import Catalogue
@@ -10,6 +10,7 @@ from rectune.core.errors import UserError
 from rectune.core.text.plain import cut_line, locale_of
 from rectune.core.types import Item, Locale, Prompt
 from rectune.prompts.render import ask
+from rectune.recommender.arguments import check_is, refuse
 from rectune.recommender.user_attributes import checked_attributes
 from rectune.retrieval.chunks import head_of
 from rectune.retrieval.grounding import Grounding
@@ -38,10 +39,15 @@ class UserRequest:
     def __post_init__(self) -> None:
         if isinstance(self.history, str):
             raise UserError("the history is one text", hint="give a list of titles or ids")
+        if not isinstance(self.history, Iterable) or isinstance(self.history, Mapping):
+            raise refuse("the history", self.history, "a list of titles or ids")
+        if not isinstance(self.history, Sequence):  # an array, or what can be gone through once
+            object.__setattr__(self, "history", list(self.history))
         if any(one is None or one != one for one in self.history):  # no number is not equal to itself
             raise UserError("the history has a place without title or id", hint="leave out what is missing")
         if not isinstance(self.query, str):
             raise UserError(f"the query is {self.query!r}", hint="give a text")
+        check_is("history_domain", self.history_domain, str, "a text, as movies or books")
         object.__setattr__(self, "attributes", checked_attributes(self.attributes))
 
 

@@ -19,9 +19,11 @@ from rectune.core.types import Item
 from rectune.rankers.domain_data import TrainLikes
 from rectune.readers.catalogue import CatalogueFile, CatalogueOptions
 from rectune.readers.catalogue import read_catalogue as read_catalogue_file
+from rectune.readers.columns import INTERACTION_NAMES, ITEM_NAMES
 from rectune.readers.drops import Drops, left_out_lines
 from rectune.readers.file_format import FileFormat
 from rectune.readers.interactions import InteractionTable
+from rectune.recommender.arguments import check_is, check_names, check_number
 
 if TYPE_CHECKING:
     import polars as pl
@@ -36,6 +38,8 @@ def items_of(catalogue: Any, options: CatalogueOptions | None = None) -> list[It
         UserError: it cannot be read, see `rectune.readers.catalogue.read_catalogue`; or of a list two items
             have one id.
     """
+    if options is not None:
+        check_is("options", options, CatalogueOptions, "CatalogueOptions(…)")
     if isinstance(catalogue, Sequence) and not isinstance(catalogue, str):
         if not all(isinstance(item, Item) for item in catalogue):
             raise UserError(
@@ -126,7 +130,7 @@ def as_file(given: Any) -> Iterator[Path]:
         try:
             yield path
         except UserError as refused:  # nobody knows the file
-            where = refused.where.replace(str(path), "the frame")
+            where = refused.where.replace(str(path), "the frame").replace(path.name, "the frame")
             raise UserError(refused.message, where=where, hint=refused.hint) from None
 
 
@@ -146,10 +150,20 @@ def read_likes(
         columns: user_id, item_id, value, timestamp -> column, where the guess would be another.
 
     Raises:
-        UserError: it cannot be read, values differ and nothing says which are liked, or none is.
+        UserError: it cannot be read, values differ and nothing says which are liked, or none is; or an
+            argument is of another type.
     """
     import polars as pl
 
+    if positive_threshold is not None:
+        check_number("positive_threshold", positive_threshold, "a number, from which on a value is liked")
+    if columns is not None:
+        check_names("columns", columns, 'fields with the columns that they are in, as {"user_id": "reader"}')
+        if of_items := [name for name in columns if name in ITEM_NAMES and name not in INTERACTION_NAMES]:
+            raise UserError(
+                f"columns are those of the interactions, which have no {of_items[0]}",
+                hint=f"say it of the items: options=CatalogueOptions(columns={{{of_items[0]!r}: …}})",
+            )
     drops = Drops()
     with as_file(interactions) as path:
         table = InteractionTable(path, FileFormat(), columns or {}, "click")

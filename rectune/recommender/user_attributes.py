@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+from numbers import Integral, Real
 from typing import Any
+
+import numpy as np
 
 from rectune.core.errors import UserError
 from rectune.core.progress import say
+from rectune.core.text.plain import printable
 from rectune.rankers.base import Attributes
 from rectune.rankers.side_features import attribute_names
 from rectune.readers import table
@@ -19,6 +26,9 @@ from rectune.readers.file_format import FileFormat
 from rectune.recommender.tables import as_file, id_text, is_empty
 
 _NOTHING = MISSING | {"", "NA", "N/A"}
+_HINT = 'give names with texts or numbers, as {"gender": "female", "age": 34}'
+_NO_DATE = "give the year, or the age"
+_DATE = re.compile(r"\s*\d{4}([-/.])\d{1,2}\1\d{1,2}(?!\d)")
 
 
 def checked_attributes(stated: Any) -> dict[str, object]:
@@ -28,23 +38,31 @@ def checked_attributes(stated: Any) -> dict[str, object]:
         stated: a mapping, or one as a JSON object; None or an empty text for nothing.
 
     Raises:
-        UserError: it is none, or a value is neither a text nor a number.
+        UserError: it is none, or a value is neither a text nor a number, as a date.
     """
-    hint = 'give names with texts or numbers, as {"gender": "female", "age": 34}'
     if isinstance(stated, str) and stated.strip():
         try:
             stated = json.loads(stated)
         except ValueError:
-            raise UserError(f"attributes of a user that are no JSON: {stated[:60]}", hint=hint) from None
+            raise UserError(f"attributes of a user that are no JSON: {stated[:60]}", hint=_HINT) from None
     if stated is None or stated == "":
         return {}
     if not isinstance(stated, Mapping):
-        raise UserError("attributes of a user that are no mapping", hint=hint)
-    found = {str(name): value for name, value in stated.items() if not _is_missing(value)}
-    for name, value in found.items():
-        if not isinstance(value, (str, int, float)):
-            raise UserError(f"the attribute {name} is neither a text nor a number", hint=hint)
-    return found
+        raise UserError("attributes of a user that are no mapping", hint=_HINT)
+    return {str(name): _checked(name, value) for name, value in stated.items() if not _is_missing(value)}
+
+
+def _checked(name: object, value: object) -> str | int | float:
+    """A value as JSON has it."""
+    if isinstance(value, (str, int, float)):
+        return value
+    if isinstance(value, (Integral, np.bool_)):
+        return int(value) if isinstance(value, Integral) else bool(value)
+    if isinstance(value, (Real, Decimal)):
+        return float(value)
+    if isinstance(value, date):
+        raise UserError(f"the attribute {name} is a date: {value}", hint=f"{_NO_DATE}, or leave it out")
+    raise UserError(f"the attribute {name} is neither a text nor a number", hint=_HINT)
 
 
 def known_attributes(stated: Attributes, known: Collection[str]) -> tuple[dict[str, object], tuple[str, ...]]:
@@ -74,25 +92,50 @@ def read_attributes(
         users: user -> attributes; or a file or frame with a column of users, whose other columns are what
             they state.
         known: the users who liked something.
-        columns: `user_id` -> the column of users, where the guess would be another.
+        columns: `user_id` -> the column of users, where the guess would be another and the table has it.
 
     Raises:
-        UserError: the table cannot be read, or has no column of users; see `checked_attributes` too.
+        UserError: the table cannot be read, has no column of users, or states something of nobody who is
+            known; see `checked_attributes` too.
     """
+    column = ""
     if isinstance(users, Mapping):
         rows = [(id_text(user), checked_attributes(stated)) for user, stated in users.items()]
     else:
-        rows = _rows(users, (columns or {}).get("user_id", ""))
+        rows, column = _rows(users, (columns or {}).get("user_id", ""))
     found = dict(rows)
     stated = {user: own for user, own in found.items() if own and user in known}
     names = dict.fromkeys(name for own in stated.values() for name in own)
     strange = sum(user not in known for user in found)
+    if found and strange == len(found):
+        raise UserError(
+            f"none of {len(found):,} users liked anything, as {next(iter(found))!r}",
+            where=f"users, column {printable(column)}" if column else "users",
+            hint='name them as the interactions do; or their column: columns={"user_id": …}',
+        )
     more = [f"left out: {strange:,} who liked nothing"] if strange else []
+    by_tens, dates = _names_of(stated, _is_number), _names_of(stated, _is_date)
+    more += [f"numbers count by tens: {by_tens}"] if by_tens else []
+    more += [f"dates are learnt from where two users have the same one: {dates}; {_NO_DATE}"] if dates else []
     if twice := len(rows) - len(found):
         more.append(f"{twice:,} rows of users who come again: the last one counts")
     said = f"users: {len(stated):,} of {len(known):,} state something: {', '.join(names) or 'nothing'}"
-    say("; ".join([said, *more]))
+    say("; ".join([said, *more, *([f"users are the column {printable(column)}"] if column else [])]))
     return stated
+
+
+def _names_of(stated: Mapping[str, Attributes], test: Callable[[object], bool]) -> str:
+    """The names under which somebody states what passes the test."""
+    names = (name for own in stated.values() for name, value in own.items() if test(value))
+    return ", ".join(dict.fromkeys(names))
+
+
+def _is_number(value: object) -> bool:
+    return attribute_names({"": value}) != [f": {value}"]
+
+
+def _is_date(value: object) -> bool:
+    return isinstance(value, str) and bool(_DATE.match(value))
 
 
 def say_unlearnt(stated: Mapping[str, Attributes], known: Collection[str]) -> None:
@@ -117,8 +160,8 @@ def say_unknown(unknown: Iterable[Collection[str]]) -> None:
         say(f"stated, not known to what ranks, and left out: {told}{more}")
 
 
-def _rows(users: Any, column: str) -> list[tuple[str, dict[str, object]]]:
-    """User and attributes of every row of a table."""
+def _rows(users: Any, column: str) -> tuple[list[tuple[str, dict[str, object]]], str]:
+    """User and attributes of every row of a table, and which of its columns has the users."""
     drops, written = Drops(), FileFormat()
     with as_file(users) as path:
         there = table.columns(path, written)
@@ -131,9 +174,9 @@ def _rows(users: Any, column: str) -> list[tuple[str, dict[str, object]]]:
     stated = [(row.pop(column), row) for row in rows]
     if nobody := sum(is_empty(user) for user, _ in stated):
         say(f"left out: {nobody:,} rows without a user")
-    return [(id_text(user), checked_attributes(row)) for user, row in stated if not is_empty(user)]
+    return [(id_text(user), checked_attributes(row)) for user, row in stated if not is_empty(user)], column
 
 
 def _is_missing(value: object) -> bool:
     """Whether somebody states nothing: an empty cell, or what programs write for one ("NULL", "nan")."""
-    return is_empty(value) or (isinstance(value, str) and value.strip() in _NOTHING)
+    return value is None or str(value).strip() in _NOTHING

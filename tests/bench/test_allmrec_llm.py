@@ -69,10 +69,14 @@ def test_cold_users_are_those_who_met_least_and_a_history_may_be_cut_to_its_late
 
 
 def test_ids_of_another_dataset_are_of_no_other_and_only_what_is_asked_about_is_there():
-    other = foreign(World("anime", made_world().data, ASKS[:1], made_world().groups))
+    def never() -> list[Ask]:
+        raise AssertionError("whole catalogues are ranked of the own dataset alone")
+
+    other = foreign(World("anime", made_world().data, ASKS[:1], made_world().groups, never))
     assert other.asks[0].target == "anime/i2" and other.asks[0].history == ("anime/i0", "anime/i1")
     assert set(other.data.items) == {f"anime/{one}" for one in IDS}
     assert other.data.titles["anime/i2"] == "Film i2" and not len(other.data.likes.users)
+    assert not other.whole()
 
 
 def test_what_was_ranked_is_not_ranked_again_and_a_line_that_was_cut_off_is(tmp_path: Path):

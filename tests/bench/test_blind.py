@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
-from bench.blind import Shown, Verdict, check_lines, read_verdicts, shuffled, summary, to_read
+from bench.blind import (
+    Shown,
+    Verdict,
+    check_lines,
+    check_passes,
+    pass_texts,
+    read_verdicts,
+    summary,
+    to_read,
+    two_passes,
+)
 from rectune.align.comparison import PairwiseComparison, make_comparison
 from rectune.core.catalogue import Catalogue
 from rectune.core.errors import UserError
@@ -36,8 +49,37 @@ def prefers(system: str, shown: list[Shown]) -> list[Verdict]:
     return ["a" if one.task.systems[one.first] == system else "b" for one in shown]
 
 
+def all_of(made: PairwiseComparison, seed: int = 7) -> list[Shown]:
+    return [one for some in two_passes(made, seed) for one in some]
+
+
+def test_each_pass_has_every_pair_once_in_the_other_order_of_the_other_pass() -> None:
+    made, orders = comparison(), set()
+    for seed in range(20):
+        one, other = ({one.task.prompt.id: one.first for one in some} for some in two_passes(made, seed))
+        assert len(one) == 3 and {prompt: 1 - first for prompt, first in one.items()} == other
+        orders.add((tuple(one), tuple(other), tuple(one.values())))
+    first, second, systems = (set(some) for some in zip(*orders, strict=True))
+    assert len(first) == len(second) == 6 and len(systems) == 8  # every order and every turn comes
+    assert any(one != other for one, other, _ in orders)  # the second is not the first again
+
+
+def test_verdicts_on_other_comparisons_are_refused(tmp_path: Path) -> None:
+    made = comparison()
+    one, other = (pass_texts(to_read(all_of(made, seed), CATALOGUE)[0]) for seed in (7, 8))
+    assert [text.count("\n") for text in one.values()] == [3, 3]
+    assert json.loads(one["pass-2.jsonl"].splitlines()[0])["number"] == 4
+    with pytest.raises(UserError, match=r"pass-1\.jsonl: is not there"):
+        check_passes(tmp_path, one)
+    for name, text in one.items():
+        (tmp_path / name).write_text(text)
+    check_passes(tmp_path, one)
+    with pytest.raises(UserError, match="holds other comparisons"):
+        check_passes(tmp_path, other)
+
+
 def test_every_pair_is_shown_once_in_each_order_and_without_names() -> None:
-    shown = shuffled(comparison(), 7)
+    shown = all_of(comparison())
     assert len(shown) == 6 == len({(one.task.prompt.id, one.first) for one in shown})
     rows, key = to_read(shown, CATALOGUE)
     assert not any("sft" in str(row) or "dpo" in str(row) for row in rows)
@@ -46,7 +88,7 @@ def test_every_pair_is_shown_once_in_each_order_and_without_names() -> None:
 
 def test_a_fair_reader_finds_the_better_model_and_one_who_takes_the_first_finds_nothing() -> None:
     made = comparison()
-    shown = shuffled(made, 7)
+    shown = all_of(made)
     fair = summary(made, shown, prefers("dpo", shown))
     assert "3 won, 1 tied, 1 of them with one and the same answer, 0 lost" in fair[0]
     assert "prompts: 0.875" in fair[1] and "p = 0.250" in fair[1]

@@ -18,6 +18,7 @@ from rectune.core.recipe import Recipe, load_recipe
 from rectune.core.rows import write_rows
 from rectune.core.settings import LoraSection, TrainConfig
 from rectune.core.types import Example, Preference, with_id
+from rectune.datagen.generation_estimate import GenerationEstimate
 from rectune.models.config import find_config
 from rectune.models.memory import TrainingSetup
 from rectune.models.meta_model import MetaModel
@@ -225,13 +226,28 @@ def test_what_generation_takes_is_measured_once_there_is_data(
     ready = [replace(step, state="finished") if step.stage.name == "data" else step for step in plan]
     monkeypatch.setattr(
         "rectune.datagen.generation_estimate.estimate_generation",
-        lambda *given: "--- prompt 1\n\nqueries: 9 wanted\n\nrationales: 8 wanted",
+        lambda *given: GenerationEstimate(
+            ["queries: a prompt"], ["queries: 9 wanted", "rationales: 8 wanted"]
+        ),
     )
     assert generation_notes(loaded, ready, store, probing=True) == [
         "queries: 9 wanted",
         "rationales: 8 wanted",
     ]
     assert "not probed" in generation_notes(loaded, ready, store, probing=False)[0]
+    done = [replace(step, state="finished") for step in plan]
+    assert generation_notes(loaded, done, store, probing=True) == []
+
+
+def test_texts_that_are_to_be_summarised_are_measured_until_they_are(tmp_path: Path) -> None:
+    data, store = f"data.root={RECIPES.parent / 'samples'}", ArtifactStore(tmp_path)
+    loaded = recipe("tiny", data, "allmrec.enabled=true", "allmrec.summarise=true")
+    plan = make_plan(loaded, store, "report")
+    (said,) = generation_notes(loaded, plan, store, probing=True)
+    assert said.startswith("queries, rationales, summaries: unknown")
+    written = ("queries", "rationales")
+    some = [replace(step, state="finished") if step.stage.name in written else step for step in plan]
+    assert generation_notes(loaded, some, store, probing=True) == [said]
     done = [replace(step, state="finished") for step in plan]
     assert generation_notes(loaded, done, store, probing=True) == []
 

@@ -238,6 +238,23 @@ def test_what_is_right_for_some_and_far_off_for_the_others_does_not_rank_alone()
     assert alone.chosen == single("bm25")
 
 
+def test_what_a_user_has_is_not_among_the_others_that_the_target_is_told_from():
+    n, items = 100, 50
+    had = list(range(5, items))  # so that four others are left
+    first_or_last, second = np.zeros((n, items)), np.full((n, items), 0.98)
+    first_or_last[:, 0] = np.where(np.arange(n) < n // 2, 100.0, -100.0)
+    second[:, :2] = 0.99, 1.0
+    users = ScoredUsers(
+        {"bm25": second, "ease": first_or_last}, [0] * n, [had] * n, np.full(items, 5, np.int64), {"ease"}
+    )
+    assert users.others.tolist() == [4] * n
+    # Who is last of five comes before none of 19, who is second before all of them in .004 of the draws: half
+    # of the users told for sure are more. Of 49 others it would be .2 and .68.
+    assert choose_weights(users, single("hybrid")).chosen == single("ease")
+    again = ScoredUsers(users.scores, [7] * n, [had] * n, users.likes, {"ease"})
+    assert again.others.tolist() == [5] * n  # the target itself is among what they had
+
+
 def test_of_parameters_that_do_alike_the_first_is_taken():
     assert best_parameters([np.array([0.5, 0.5]), np.array([0.5, 0.5])]) == 0
     assert best_parameters([np.zeros(50), np.ones(50), np.ones(50)]) == 1

@@ -159,9 +159,12 @@ def test_attributes_rank_for_users_who_state_them_and_nothing_else(tmp_path: Pat
     np.testing.assert_array_equal(*(unstated.score_users([()], [stated]) for stated in asked[:2]))
 
 
-def test_a_whole_number_stands_for_its_ten_and_what_is_empty_is_not_stated():
+def test_a_number_stands_for_its_ten_and_what_is_empty_is_not_stated():
     text = '{"age": 49, "gender": "male", "town": "", "job": null, "group": "25-34"}'
     assert user_features(text) == ["age: 40-49", "gender: male", "group: 25-34"]
+    assert user_features('{"age": 30.5, "weight": "69.9", "born": "1990-05-17", "size": "5.11.2"}') == [
+        "age: 30-39", "weight: 60-69", "born: 1990-05-17", "size: 5.11.2"
+    ]  # fmt: skip
     assert user_features("") == user_features("{}") == []
 
 

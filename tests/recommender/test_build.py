@@ -10,10 +10,13 @@ from rectune.core.artifacts import MANIFEST, ArtifactStore
 from rectune.core.errors import UserError
 from rectune.core.types import Item
 from rectune.models.reference import gguf_file
+from rectune.rankers.base import fit_ranker
+from rectune.rankers.domain_data import DomainData
+from rectune.rankers.item_knn import ItemKnn
 from rectune.recommender.load_ranker import load_ranker
 from rectune.recommender.model_check import VERDICTS, ModelVerdict, keep_verdict
 from rectune.recommender.recommender import Recommender
-from rectune.recommender.tables import as_file, items_of, read_catalogue, read_likes
+from rectune.recommender.tables import as_file, items_of, likes_of, read_catalogue, read_likes
 from tests.rankers.world import items, write_world
 from tests.recommender.shelf import FILMS, LIKES, OPTIONS, RETRIEVAL, by_words, films, ids
 from tests.recommender.writer import Writer, from_facts
@@ -88,10 +91,44 @@ def test_likes_are_told_from_other_interactions_oldest_first(capsys):
     ]  # no value is no like, and no other value
 
 
+class Shrunk(ItemKnn):
+    """With an argument of its own, as the docstring of `load_ranker` says."""
+
+    def __init__(self) -> None:
+        super().__init__(shrinkage=10.0)
+
+
+def test_a_ranker_is_given_arguments_by_a_class_of_ones_own(tmp_path):
+    asked = [["11"]], [["12", "13"]]
+    (plain,) = load_ranker("item_knn", films(), LIKES).score(*asked)
+    likes = likes_of(read_likes(LIKES, IDS), IDS)
+    data = DomainData("movies", films(), lambda: likes)
+    (expected,) = fit_ranker("item_knn", data, {"shrinkage": 10.0}).score(*asked)
+    assert (expected < plain).all()  # few users are less sure
+    name = f"{__name__}:Shrunk"
+    fitted = Recommender.fit(LIKES, FILMS, ranker=name, retrieval=RETRIEVAL, folder=tmp_path).ranker
+    assert fitted is not None
+    for ranker in (load_ranker(name, films(), LIKES), fitted):
+        assert ranker.score(*asked)[0].tolist() == expected.tolist()
+
+
+def test_a_ranker_that_is_not_fitted_ranks_nothing_and_is_refused(tmp_path):
+    with pytest.raises(UserError, match="the ranker item_knn is not fitted"):
+        Recommender.from_catalogue(films(), model=None, ranker=ItemKnn(last=0), folder=tmp_path)
+    with pytest.raises(UserError, match="ranker is") as refused:
+        Recommender.fit(LIKES, FILMS, ranker=ItemKnn(last=0), folder=tmp_path)
+    assert "module:Class" in refused.value.hint
+
+
 def test_columns_may_be_named():
     odd = LIKES.rename({"user": "who", "movie_id": "what"})
     columns = {"user_id": "who", "item_id": "what"}
     assert read_likes(odd, IDS, columns=columns).equals(read_likes(LIKES, IDS))
+    with pytest.raises(UserError, match="those of the interactions, which have no title") as refused:
+        read_likes(odd, IDS, columns=columns | {"title": "name"})
+    assert "options=CatalogueOptions(columns={'title': …})" in refused.value.hint
+    with pytest.raises(UserError, match="the column map of the frame: unknown field user"):
+        read_likes(odd, IDS, columns={"user": "who"})
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
@@ -236,12 +237,93 @@ def test_a_ranker_ranks_and_the_model_words_the_reasons(tmp_path: Path):
         ({"history": ["11"], "explain": -1}, "explain is -1"),
         ({"history": ["11"], "exclude": "12"}, "exclude is one text"),
         ({"history": ["11"], "where": {"category": "Western"}}, "no item has category Western"),
+        ({"history": 11}, "the history is 11"),
+        ({"history": {"11": 5}}, "the history is {'11': 5}"),
+        ({"history": ["11"], "history_domain": 5}, "history_domain is 5"),
+        ({"history": ["11"], "attributes": ["female"]}, "attributes of a user that are no mapping"),
     ],
 )
 def test_a_request_that_cannot_be_answered_is_refused(likes: Recommender, request_, said: str):
     with pytest.raises(UserError, match=said) as refused:
         likes.recommend(**request_)
     assert refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"k": "5"}, "k is '5'"),
+        ({"k": 2.5}, "k is 2.5"),
+        ({"k": None}, "k is None"),
+        ({"k": True}, "k is True"),
+        ({"explain": "yes"}, "explain is 'yes'"),
+        ({"explain": None}, "explain is None"),
+        ({"explain": 1.5}, "explain is 1.5"),
+        ({"explore": "0.2"}, "explore is '0.2'"),
+        ({"explore": float("nan")}, "explore is nan"),
+        ({"exclude": 12}, "exclude is 12"),
+        ({"exclude": iter(["12"])}, "exclude is <list_iterator"),
+        ({"within": 12}, "within is 12"),
+        ({"where": "Crime"}, "where is 'Crime'"),
+        ({"at_most": "2", "per": "category"}, "at_most is '2'"),
+        ({"at_most": 2, "per": 5}, "per is 5"),
+    ],
+)
+def test_an_option_of_another_type_is_refused_with_what_is_expected(likes: Recommender, given, said: str):
+    for answer in (
+        lambda: likes.recommend(["11"], **given),
+        lambda: likes.recommend_many([{"history": ["11"]}], **given),
+    ):
+        with pytest.raises(UserError, match=said) as refused:
+            answer()
+        assert refused.value.hint.startswith("give ")
+    with pytest.raises(UserError, match="explain_ranking is 'yes'"):
+        likes.recommend(["11"], explain_ranking="yes")
+
+
+def test_numbers_of_arrays_count_as_numbers_and_histories_of_any_kind_as_lists(likes: Recommender):
+    plain = likes.recommend(["11", "12"], k=2, explain=1, exclude=["13"])
+    assert (
+        likes.recommend(np.array(["11", "12"]), k=np.int64(2), explain=np.int64(1), exclude=pl.Series([13]))
+        == plain
+    )
+    assert likes.recommend((one for one in ["11", "12"]), k=2, explain=1, exclude=["13"]) == plain
+    assert likes.recommend(["11", "12"], k=2, explain=1, exclude=[13.0]) == plain  # a column with gaps
+    assert "13" not in ids(plain) and "13" in ids(likes.recommend(["11", "12"], k=5))
+    some = likes.recommend(["11"], k=2, explain=np.bool_(True))
+    assert all(item.reason for item in some) and some == likes.recommend(["11"], k=2)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"positive_threshold": "4"}, "positive_threshold is '4'"),
+        ({"positive_threshold": float("nan")}, "positive_threshold is nan"),
+        ({"positive_threshold": True}, "positive_threshold is True"),
+        ({"columns": "reader"}, "columns is 'reader'"),
+        ({"columns": {"user_id": 0}}, "columns holds 0"),
+        ({"options": {"domain": "movies"}}, "options is {'domain': 'movies'}"),
+        ({"retrieval": {"embedder": "letters"}}, "retrieval is {'embedder': 'letters'}"),
+        ({"ranker": None}, "ranker is None"),
+        ({"ranker": 5}, "ranker is 5"),
+        ({"folder": 5}, "folder is 5"),
+        ({"runs": 5}, "runs is 5"),
+        ({"users": 5}, "this is no table"),
+        ({"users": {"ann": 34}}, "attributes of a user that are no mapping"),
+    ],
+)
+def test_what_fitting_cannot_use_is_refused_with_what_is_expected(tmp_path: Path, given, said: str):
+    usual = {"ranker": "popularity", "retrieval": RETRIEVAL, "folder": tmp_path}
+    with pytest.raises(UserError, match=said) as refused:
+        Recommender.fit(LIKES, FILMS, **(usual | given))
+    assert refused.value.hint
+
+
+def test_what_is_fitted_already_is_not_taken_for_a_name(tmp_path: Path):
+    fitted = fit_ranker("random", DomainData("movies", films()))
+    with pytest.raises(UserError, match="ranker is") as refused:
+        Recommender.fit(LIKES, FILMS, ranker=fitted, folder=tmp_path)
+    assert "from_catalogue" in refused.value.hint
 
 
 @pytest.mark.parametrize(

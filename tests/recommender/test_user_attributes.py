@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 
@@ -15,6 +19,7 @@ from rectune.recommender.batch import recommend_users
 from rectune.recommender.options import RecommendOptions
 from rectune.recommender.recommender import Recommender
 from rectune.recommender.requests import UserRequest
+from rectune.recommender.user_attributes import read_attributes
 from tests.recommender.shelf import RETRIEVAL
 from tests.recommender.stating_world import ITEMS, OF_MEN, OF_WOMEN, SHARED, interactions, users
 
@@ -90,6 +95,23 @@ def test_users_as_a_mapping_a_file_or_a_frame_are_the_same(
         assert other.recommend([SHARED], attributes={"gender": "male"})[0].item_id in OF_MEN
 
 
+def test_the_column_of_users_is_the_one_of_the_interactions_where_the_table_has_it_and_is_told(
+    capsys: pytest.CaptureFixture[str],
+):
+    columns, known = {"user_id": "who"}, ["ann", "bob"]
+    named = pl.DataFrame({"user_id": [7, 8], "who": ["ann", "bob"], "age": [20, 30]})
+    assert read_attributes(named, known, columns)["ann"] == {"user_id": 7, "age": 20}
+    assert "users are the column who" in capsys.readouterr().err
+    other = pl.DataFrame({"user_id": ["ann", "bob"], "age": [20, 30]})
+    assert read_attributes(other, known, columns)["ann"] == {"age": 20}
+    assert "users are the column user_id" in capsys.readouterr().err
+    wrong = pl.DataFrame({"user_id": ["ann", "bob"], "who": ["a writer", "a baker"]})
+    with pytest.raises(UserError, match="column who: none of 2 users liked anything, as 'a writer'"):
+        read_attributes(wrong, known, columns)
+    with pytest.raises(UserError, match="users: none of 1 users liked anything, as 'zoe'"):
+        read_attributes({"zoe": {"age": 20}}, known)
+
+
 @pytest.mark.parametrize(
     ("stated", "message"),
     [('{"town": "Ulm"}', "knows nothing of town: Ulm"), ("{gender", "no JSON"), ("[1]", "no mapping")],
@@ -133,6 +155,33 @@ def test_what_is_not_known_is_told_and_is_not_enough_to_go_by(recommender: Recom
 
 def fitted_plain() -> Any:
     return Recommender.fit(interactions(), ITEMS, ranker="ease").ranker
+
+
+def test_numbers_of_any_kind_count_by_tens_and_dates_are_told_or_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    kinds = [30.5, np.int64(31), np.float32(32.5), Decimal("33.25"), "34.5"]
+    told = {f"u{n}": {"age": kind, "zip": pd.NA, "gone": pd.NaT} for n, kind in enumerate(kinds)}
+    found = read_attributes(told, told)
+    assert [attribute_names(own) for own in found.values()] == [["age: 30-39"]] * 5
+    assert json.loads(json.dumps(found)) == found
+    assert "numbers count by tens: age" in capsys.readouterr().err
+    born = pl.DataFrame(
+        {"user": ["ann", "bob"], "born": [date(1990, 5, 17), date(1991, 6, 18)], "age": [2, 3]}
+    )
+    with pytest.raises(UserError, match="the attribute born is a date: 1990-05-17") as refused:
+        read_attributes(born, ["ann", "bob"])
+    assert "give the year" in refused.value.hint
+    born.write_csv(tmp_path / "users.csv")
+    read_attributes(tmp_path / "users.csv", ["ann", "bob"])
+    said = capsys.readouterr().err
+    assert "numbers count by tens: age; dates are learnt from where two users have the same one: born" in said
+    assert "dates" not in read_and_said({"ann": {"release": "5.11.2", "phone": "2024-555"}}, capsys)
+
+
+def read_and_said(told: Any, capsys: pytest.CaptureFixture[str]) -> str:
+    read_attributes(told, told)
+    return capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.core.rng import generator_of
 from rectune.rankers.domain_data import TrainLikes
+from rectune.rankers.sequential.network import SequenceNetwork
 from rectune.rankers.sequential.ranker import SequentialRanker
 from rectune.rankers.sequential.sequences import PADDING, Codes, Sequences, padded, sequences_of
 
@@ -42,6 +43,20 @@ class Examples:
         return Examples(self.states[torch.from_numpy(places)], self.targets[places], self.users[places])
 
 
+def check_positions(name: str, network: SequenceNetwork, positions: Positions) -> None:
+    """Refuse a recommender of this name whose network has no state at each of these positions.
+
+    Raises:
+        UserError: it has one after the last item alone, and `positions` is `all`.
+    """
+    if positions == "all" and network.objective == "masked":
+        raise UserError(
+            f"{name} has a state only after the last item of a history",
+            hint='take sasrec, for example; or fit allmrec_items with positions="last", and other rankers '
+            "beside it, with fit_beside",
+        )
+
+
 @torch.no_grad()
 def examples_of(recommender: SequentialRanker, sequences: Sequences, positions: Positions) -> Examples:
     """The examples of histories.
@@ -55,11 +70,7 @@ def examples_of(recommender: SequentialRanker, sequences: Sequences, positions: 
         UserError: the recommender has no state at every position, and `positions` is `all`.
     """
     network = recommender.fitted_network
-    if positions == "all" and network.objective == "masked":
-        raise UserError(
-            f"{recommender.name} has a state only after the last item of a history",
-            hint="let positions be last",
-        )
+    check_positions(recommender.name, network, positions)
     windows, users = _windows(sequences, recommender.known_length, positions)
     order = np.argsort([len(window) for window in windows], kind="stable")
     states, targets, owners = [], [], []

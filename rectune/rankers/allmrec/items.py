@@ -16,13 +16,20 @@ from torch import Tensor, nn
 from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.models.integrity_checks import weights_digest
-from rectune.rankers.allmrec.examples import NegativeSampler, examples_of, train_sequences
+from rectune.rankers.allmrec.examples import (
+    NegativeSampler,
+    Positions,
+    check_positions,
+    examples_of,
+    train_sequences,
+)
 from rectune.rankers.allmrec.joint_space import JointSpace
 from rectune.rankers.allmrec.training import JointOptions, JointRecord, JointTrainer, new_space
 from rectune.rankers.base import ranker_class, unknown_ids
 from rectune.rankers.domain_data import DomainData
 from rectune.rankers.item_text import ItemTexts, TextOptions, texts_of, token_budget
 from rectune.rankers.saved import SavedRanker, load_saved, save_ranker
+from rectune.rankers.sequential.item_table import ItemTable
 from rectune.rankers.sequential.network import SequenceNetwork
 from rectune.rankers.sequential.ranker import SequentialRanker
 
@@ -222,7 +229,9 @@ def train_joint_items(
         UserError: the recommender scores otherwise, or nobody liked two items.
     """
     options, text = options or JointOptions(), text or TextOptions()
-    _check(recommender)
+    if not len(recommender.covered):
+        raise UserError("nobody liked two items, so there are no histories", hint="give more interactions")
+    _check_network(recommender.name, recommender.fitted_network, options.positions)
     sequences = train_sequences(recommender, data.likes, options.seed)
     covered, counts = recommender.covered, recommender.counts
     liked = covered[counts[covered] > 0]
@@ -270,14 +279,24 @@ def read_texts(space: JointSpace, vectors: Floats) -> Floats:
     return _in_parts(space.of_texts, torch.from_numpy(vectors))
 
 
-def _check(recommender: SequentialRanker) -> None:
-    if not len(recommender.covered):
-        raise UserError("nobody liked two items, so there are no histories", hint="give more interactions")
-    if type(recommender.fitted_network).scores is not SequenceNetwork.scores:
+def check_recommender(recommender: SequentialRanker, positions: Positions) -> None:
+    """Refuse a recommender, which need not be fitted, beside which no joint space can be trained.
+
+    Raises:
+        UserError: it does not score by products, or has no state at each of these positions.
+    """
+    with torch.random.fork_rng([]):
+        network = recommender.network(ItemTable(recommender.parameters["dim"], 1))
+    _check_network(recommender.name, network, positions)
+
+
+def _check_network(name: str, network: SequenceNetwork, positions: Positions) -> None:
+    if type(network).scores is not SequenceNetwork.scores:
         raise UserError(
-            f"{recommender.name} does not score by a product of a user's state and an item's vector",
+            f"{name} does not score by a product of a user's state and an item's vector",
             hint="take sasrec, sasrec_text or bert4rec",
         )
+    check_positions(name, network, positions)
 
 
 @torch.no_grad()

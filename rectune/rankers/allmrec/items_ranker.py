@@ -10,7 +10,7 @@ import numpy as np
 
 from rectune.core.errors import UserError
 from rectune.rankers.allmrec.examples import Positions
-from rectune.rankers.allmrec.items import COLD_QUANTILE, By, JointItems, train_joint_items
+from rectune.rankers.allmrec.items import COLD_QUANTILE, By, JointItems, check_recommender, train_joint_items
 from rectune.rankers.allmrec.joint_space import LossWeights
 from rectune.rankers.allmrec.training import JointOptions
 from rectune.rankers.base import CatalogueRanker, Scores, ranker_class
@@ -91,8 +91,13 @@ class AllmrecItems(CatalogueRanker):
         self._weights = LossWeights(*weights)
 
     def fit(self, data: DomainData) -> Self:
-        """Fit the recommender on the likes of train users, then train the joint space beside it."""
+        """Fit the recommender on the likes of train users, then train the joint space beside it.
+
+        Raises:
+            UserError: no joint space can be trained beside such a recommender; nothing is fitted then.
+        """
         recommender = self._unfitted()
+        check_recommender(recommender, self.parameters["positions"])
         recommender.checkpoint = self.checkpoint
         if isinstance(self.start, AllmrecItems) and self.start.joint is not None:
             recommender.start = self.start.joint.recommender

@@ -68,13 +68,20 @@ def write_summaries(
         generation_cache: keeps what they write: what stands there is not written again.
         ask: answers requests.
     """
-    requests = [_request(data.items[item_id], options, data.embedder) for item_id in item_ids]
+    requests = summary_requests(data, item_ids, options)
     written = ask(requests, config, generation_cache, f"summaries of {data.domain}")
     found = [_judged(data, item_id, options, written[item_id]) for item_id in item_ids]
     if faults := collections.Counter(one.fault for one in found if one.fault):
         told = ", ".join(f"{count:,} {fault}" for fault, count in faults.most_common())
         say(f"  {data.domain}: of {len(found):,} summaries not read, but the cut text: {told}")
     return found
+
+
+def summary_requests(
+    data: DomainData, item_ids: Sequence[str], options: TextOptions
+) -> list[GenerationRequest]:
+    """What teachers are asked for the summaries of these items; see `write_summaries`."""
+    return [_request(data.items[item_id], options, data.embedder) for item_id in item_ids]
 
 
 def with_summaries(

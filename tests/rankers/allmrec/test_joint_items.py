@@ -196,6 +196,10 @@ def test_it_says_to_how_many_tokens_texts_were_cut(capsys: pytest.CaptureFixture
     assert "the texts of 1 of 2 items were cut to 256 tokens" in capsys.readouterr().err
 
 
+def unread() -> TrainLikes:
+    raise AssertionError("likes were read")
+
+
 def test_it_is_registered_and_says_what_it_cannot_stand_on(data: DomainData, fitted: SequentialRanker):
     assert "allmrec_items" in RANKERS and ranker_class("allmrec_items") is AllmrecItems
     with pytest.raises(UserError, match="ease is no ranker of sequences"):
@@ -205,6 +209,10 @@ def test_it_is_registered_and_says_what_it_cannot_stand_on(data: DomainData, fit
             AllmrecItems(**{name: word})
     with pytest.raises(UserError, match="weights of the losses"):
         AllmrecItems(matching=-1)
+    with pytest.raises(UserError, match="only after the last item"):
+        AllmrecItems("bert4rec").fit(DomainData("d", data.items.values(), unread))
+    with pytest.raises(AssertionError, match="likes were read"):  # of the last alone it has a state
+        AllmrecItems("bert4rec", positions="last").fit(DomainData("d", data.items.values(), unread))
     masked = Bert4Rec(dim=4, layers=1, heads=1, epochs=1).fit(data)
     with pytest.raises(UserError, match="only after the last item"):
         train_joint_items(masked, data)

@@ -235,9 +235,12 @@ def test_of_two_wishes_each_finds_its_own_item_for_the_same_history(items: Allmr
         ({"by": "txt"}, "by is 'txt'"),
         ({"model": "absent"}, "no such model"),
         ({"adapter": "absent"}, "holds no adapter"),
+        ({"recommender": "ease"}, "ease is no ranker of sequences"),
+        ({"recommender": "ncf"}, "ncf does not score by a product"),
+        ({"recommender": "bert4rec"}, "bert4rec has a state only after the last item"),
     ],
 )
-def test_what_it_cannot_read_with_is_refused_before_anything_is_fitted(given: dict[str, str], said: str):
+def test_what_it_cannot_stand_on_is_refused_before_anything_is_fitted(given: dict[str, str], said: str):
     class Unfitted(DomainData):
         @property
         def likes(self) -> TrainLikes:
