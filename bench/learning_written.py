@@ -10,7 +10,7 @@ from pathlib import Path
 from rectune.core.stats.intervals import share_of
 from rectune.core.stats.metrics import UserBootstrap
 from rectune.core.text.figures import share_in_words, with_ends
-from rectune.core.text.tables import Table
+from rectune.core.text.tables import Cell, Table
 from rectune.core.types import Case, Item, Locale
 from rectune.evaluation.title_leaks import is_invented
 from rectune.prompts.answers import closing, read_answer
@@ -64,7 +64,7 @@ def written_table(
         name: [outcome(rows[case.id], titles, case.history, locale) for case in cases]
         for name, rows in texts.items()
     }
-    rows = []
+    rows: list[list[Cell]] = []
     for name, outcomes in found.items():
         counts = Counter(texts[name][case.id] for case in cases)
         most, times = counts.most_common(1)[0]

@@ -126,7 +126,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("fit", "retrieval"),
         inputs=("data", "queries"),
         outside=external_inputs.embedder,
-        version=4,
+        version=5,
         modules=("lancedb", "sentence_transformers"),
     ),
     Stage(
