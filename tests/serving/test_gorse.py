@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from rectune.serving.store.tables import Recommendation
 from tests.serving.test_catalogue_kill import running
 from tests.serving.world import World, shown
 
@@ -152,6 +153,25 @@ def test_a_session_and_an_item_have_neighbours(server: World):
     assert [one["Id"] for one in near] == alone
     assert server.client.get("/api/item/none/neighbors").status_code == 404
     assert server.client.get("/api/user/x").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("sent", "history"),
+    [
+        ((("15", ""), ("12", ""), ("14", "")), ["15", "12", "14"]),
+        ((("12", ""), ("15", "2026-01-31T12:00:00Z"), ("14", "2026-01-30")), ["14", "15", "12"]),
+        ((("14", "2026-01-30"), ("12", "2026-01-31"), ("14", "2026-02-01")), ["12", "14"]),
+    ],
+)
+def test_the_likes_of_a_session_are_in_their_order(
+    server: World, sent: tuple[tuple[str, str], ...], history: list[str]
+):
+    """Without times in that of the body, else by them; what has none is of now. The last like counts."""
+    body = [entry("x", item) | {"Timestamp": time} for item, time in sent]
+    assert server.client.post("/api/session/recommend", json=body).status_code == 200
+    with server.database.reading() as session:
+        (row,) = session.query(Recommendation)
+        assert row.request["history"] == history
 
 
 def test_users_are_made_changed_listed_and_deleted(server: World):

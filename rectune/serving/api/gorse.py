@@ -30,6 +30,7 @@ from rectune.serving.api.gorse_bodies import (
 )
 from rectune.serving.state import state_of
 from rectune.serving.store import feedback, users
+from rectune.serving.store.columns import now_ms
 from rectune.serving.store.feedback import FeedbackEntry
 from rectune.serving.store.tables import Feedback, FeedbackType
 from rectune.serving.streams import watched
@@ -111,12 +112,21 @@ async def recommend_category(
 
 @router.post("/session/recommend", response_model=list[Score])
 async def session_recommend(request: Request, body: Many, n: Number = 10, offset: Skipped = 0) -> list[Score]:
-    """Items for the feedback in the body, of which nothing is kept; what it names does not come."""
-    timed = [(milliseconds(one.Timestamp) or 0, type_of(one.FeedbackType), one.ItemId) for one in body]
-    liked = [item for _, type, item in sorted(timed) if type == POSITIVE]
+    """Items for the feedback in the body, of which nothing is kept; what it names does not come.
+
+    What bears no time is of now, and of several of one time the later one in the body is the later.
+    """
+    now = now_ms()
+    liked = [
+        (now if (time := milliseconds(one.Timestamp)) is None else time, one.ItemId)
+        for one in body
+        if type_of(one.FeedbackType) == POSITIVE
+    ]
+    in_order = sorted(liked, key=lambda one: one[0])
+    latest = dict.fromkeys(item for _, item in in_order[::-1])
     question = RecommendQuestion(
-        history=tuple(dict.fromkeys(liked)), n=offset + n, explain=False,
-        exclude=tuple(dict.fromkeys(item for *_, item in timed)),
+        history=tuple(latest)[::-1], n=offset + n, explain=False,
+        exclude=tuple(dict.fromkeys(one.ItemId for one in body)),
     )  # fmt: skip
     return (await _watched(request, lambda turn: _scores(request, question, turn)))[offset:]
 
