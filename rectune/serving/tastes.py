@@ -24,7 +24,8 @@ class Taste:
     Attributes:
         user_id: of the store; None for nobody.
         liked: ids of the catalogue, oldest first: the run's likes, then those of the store.
-        refused: ids that never come again: seen, disliked and hidden ones.
+        refused: ids that never come again: seen, disliked, hidden and liked ones, by feedback or as was said
+            in conversations.
         shown: ids that were shown without any reaction; they come last.
         locale: their language.
         tastes: what they said they like, in words.
@@ -83,7 +84,10 @@ def taste_of(
     past = recommender.history_of(external_id) if external_id in recommender.users else ()
     liked = [item for item in _latest([*past, *likes]) if item not in against and item in recommender.items]
     locale: Locale = "ko" if user.locale.lower().startswith("ko") else "en"
-    refused = frozenset(seen | against | set(likes))
+    told = {
+        fact.item_id for fact in facts if fact.item_id
+    }  # seen, avoided or liked, by what was said in chats
+    refused = frozenset(seen | against | set(likes) | told)
     tastes = tuple(user.tastes)
     known = UserKnowledge(
         liked, frozenset(disliked), frozenset(seen), frozenset(hidden), tastes, tuple(facts)
