@@ -112,7 +112,13 @@ def test_types_are_ours_under_gorses_names_and_others_are_refused(server: World)
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"Timestamp": "yesterday"}, {"Comment": "nice"}, {"Timestamp": "1900-01-01"}]
+    "wrong",
+    [
+        {"Timestamp": "yesterday"},
+        {"Comment": "nice"},
+        {"Timestamp": "1900-01-01"},
+        {"Timestamp": "9000-01-01"},
+    ],
 )
 def test_what_cannot_be_kept_is_refused(server: World, wrong: dict[str, str]):
     answer = server.client.post("/api/feedback", json=[entry("zoe", "11") | wrong])

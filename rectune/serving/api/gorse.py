@@ -201,11 +201,12 @@ def _of_user(request: Request, user_id: str, type: FeedbackType | None, name: st
 
 def _kept(request: Request, body: Sequence[FeedbackBody]) -> Success:
     types = [type_of(one.FeedbackType) for one in body]  # refuses before anything is kept
+    times = [feedback.checked_time(milliseconds(one.Timestamp)) for one in body]
     with state_of(request).service.database.writing() as session:
         ids = {name: _user(session, name) for name in sorted({one.UserId for one in body})}
         entries = [
-            FeedbackEntry(ids[one.UserId], one.ItemId, type, one.Value or None, milliseconds(one.Timestamp))
-            for one, type in zip(body, types, strict=True)
+            FeedbackEntry(ids[one.UserId], one.ItemId, type, one.Value or None, time)
+            for one, type, time in zip(body, types, times, strict=True)
         ]
         feedback.put_many(session, entries)
     return Success(RowAffected=len(body))
