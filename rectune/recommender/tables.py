@@ -21,7 +21,7 @@ from rectune.readers.catalogue import CatalogueFile, CatalogueOptions
 from rectune.readers.catalogue import read_catalogue as read_catalogue_file
 from rectune.readers.drops import Drops, left_out_lines
 from rectune.readers.file_format import FileFormat
-from rectune.readers.interactions import InteractionTable
+from rectune.readers.interactions import InteractionTable, values_on_both_sides
 
 if TYPE_CHECKING:
     import polars as pl
@@ -175,6 +175,8 @@ def read_likes(
     liked = valued.filter(pl.col("value") >= least)
     if left_out := left_out_lines(drops):
         say("\n".join(left_out))
+    if mixed := values_on_both_sides(valued.lazy(), ("user_id", "item_id"), least):
+        say(mixed)
     if not liked.height:
         raise UserError("no interaction counts as liked", hint="lower positive_threshold, or check the ids")
     if "timestamp" in liked.columns:
