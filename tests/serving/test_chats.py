@@ -96,6 +96,18 @@ def test_an_item_of_which_something_was_said_comes_outside_of_conversations_neit
     assert len(shown(server.ask(user="ann", n=6))) == 6
 
 
+def test_the_latest_word_on_an_item_counts_whether_it_was_said_or_pressed(server: World):
+    chat = begun(server, "ann")
+    server.say("ann", "like", "14")
+    assert server.ask(user="ann")["strategy"] == "history"
+    assert say(server, chat, "Bread Baking was boring")["facts"][0]["kind"] == "avoid"
+    assert server.ask(user="ann")["strategy"] == "popular", "nobody is told that they liked it"
+    assert "14" not in shown(server.ask(user="ann", n=6))
+    server.say("ann", "like", "14")
+    assert server.ask(user="ann")["strategy"] == "history"
+    assert "14" not in shown(server.ask(user="ann", n=6))
+
+
 def test_feedback_and_tastes_count(server: World):
     server.user("bob", tastes=["cooking"])
     server.say("bob", "seen", "14")

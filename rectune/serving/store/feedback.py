@@ -230,6 +230,14 @@ def liked(session: Session, user_id: int) -> list[str]:
     return list(session.scalars(rows.order_by(Feedback.time, Feedback.id)))
 
 
+def opinion_times(session: Session, user_id: int) -> dict[str, int]:
+    """When the user said last that they like an item, or dislike it: item id -> milliseconds."""
+    rows = select(Feedback.item_id, func.max(Feedback.time)).where(
+        Feedback.user_id == user_id, Feedback.type.in_(list(_OPPOSITE))
+    )
+    return dict(session.execute(rows.group_by(Feedback.item_id)).tuples().all())
+
+
 def like_counts(session: Session) -> dict[str, int]:
     """How many users like each item that anybody likes."""
     rows = select(Feedback.item_id, func.count()).where(Feedback.type == "like").group_by(Feedback.item_id)
