@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Select, func, select, tuple_, update
 from sqlalchemy import delete as delete_rows
@@ -150,7 +150,7 @@ def delete_message(session: Session, chat_id: str, message_id: int) -> bool:
     return changed(session, delete_rows(Message).where(*own)) > 0
 
 
-def _take_back(session: Session, chat_id: str, messages: Select[tuple[int]]) -> None:
+def _take_back(session: Session, chat_id: str, messages: Select[Any]) -> None:
     """What the persona of the user has of these messages goes with them."""
     if chat := session.get(Chat, chat_id):
         memory.take_back(session, chat.user_id, messages)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import Session
@@ -113,7 +114,7 @@ def forget(session: Session, user_id: int, ids: Iterable[int]) -> list[ChatFact]
     return gone
 
 
-def take_back(session: Session, user_id: int, messages: Select[tuple[int]]) -> None:
+def take_back(session: Session, user_id: int, messages: Select[Any]) -> None:
     """Messages of a user are about to be deleted: claims of their persona that rest on words of these go.
 
     What another message says in the same words stays.
