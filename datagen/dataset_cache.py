@@ -16,6 +16,7 @@ from rectune.core.figures.read_records import read_record
 from rectune.core.progress import say
 from rectune.core.text.nearest import nearest
 from rectune.datagen.datasets import registry
+from rectune.readers.interactions import values_on_both_sides
 
 if typing.TYPE_CHECKING:
     import polars as pl
@@ -180,6 +181,10 @@ def _read(dataset: registry.Dataset, data: settings.DataConfig, liked: float, fo
         table.sink_parquet(folder / f"{name}.parquet", compression="zstd", compression_level=1)
     counts = DatasetCounts(**tables.stats)
     _warn_if_all_liked(dataset.name, folder, liked)
+    if counts.met_again:
+        events = pl.scan_parquet(folder / "interactions.parquet").select("user", "item", "value")
+        if mixed := values_on_both_sides(events, ("user", "item"), liked):
+            say(f"  {dataset.name}: {mixed}")
     say(
         f"  {dataset.name}: {counts.items:,} items, {counts.users:,} users, "
         f"{counts.rows_out:,} of {counts.rows_in:,} interactions"

@@ -86,6 +86,7 @@ STAGES: tuple[Stage, ...] = (
         "rankers under the protocol of the literature; on request, nothing else needs it",
         sections=("leave_last_out", "retrieval"),
         inputs=("data",),
+        outside=external_inputs.embedder,
     ),
     Stage(
         "held_out_ratings",
@@ -101,6 +102,7 @@ STAGES: tuple[Stage, ...] = (
         "rankers on a random split of the likes; on request, nothing else needs it",
         sections=("random_split", "retrieval"),
         inputs=("data",),
+        outside=external_inputs.embedder,
     ),
     Stage(
         "base",

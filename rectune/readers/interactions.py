@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,6 +117,24 @@ def ids(column: pl.Series, path: Path) -> pl.Series:
     for item_id in rewritten.unique():
         refuse_rewritten(item_id, path)
     return pl.select(pl.when(~bare.is_in(missing_ids())).then(bare)).to_series().alias(column.name)
+
+
+def values_on_both_sides(rows: pl.LazyFrame, pair: Sequence[str], least: float) -> str:
+    """What to say of pairs of user and item that have a liked value and another one; empty where none has.
+
+    Args:
+        rows: the columns of `pair`, and value.
+        pair: the columns of the user and the item.
+        least: from which value on something is liked.
+    """
+    import polars as pl
+
+    liked = pl.col("value") >= least
+    mixed = rows.drop_nulls("value").group_by(pair).agg(liked.any() & ~liked.all())
+    found = mixed.select(pl.col("value").sum()).collect(engine="streaming").item()
+    if not found:
+        return ""
+    return f"{found:,} pairs of user and item have values below {least:g} and others: they count as liked"
 
 
 class _Values:

@@ -45,7 +45,8 @@ def _meets(item: Item, name: str, wanted: Any) -> bool:
         return item.domain.casefold() in _folded(wanted)
     if name == "year":
         first, last = _years(wanted)
-        return item.year is not None and (first or item.year) <= item.year <= (last or item.year)
+        year = item.year
+        return year is not None and (first is None or first <= year) and (last is None or year <= last)
     own = [fact for fact in item.facts if fact.partition(": ")[0].casefold() == name.casefold()]
     return any(not _folded(wanted).isdisjoint(_values(fact)) for fact in own)
 
@@ -73,7 +74,8 @@ def _folded(wanted: Any) -> set[str]:
 def _shown(name: str, wanted: Any) -> str:
     if name == "year":
         first, last = _years(wanted)
-        return str(first) if first == last else f"{first or '…'} to {last or '…'}"
+        ends = ["…" if end is None else str(end) for end in (first, last)]
+        return ends[0] if first == last else " to ".join(ends)
     return " or ".join(sorted(map(str, wanted))) if isinstance(wanted, (list, tuple, set)) else str(wanted)
 
 

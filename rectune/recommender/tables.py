@@ -22,7 +22,7 @@ from rectune.readers.catalogue import read_catalogue as read_catalogue_file
 from rectune.readers.columns import INTERACTION_NAMES, ITEM_NAMES
 from rectune.readers.drops import Drops, left_out_lines
 from rectune.readers.file_format import FileFormat
-from rectune.readers.interactions import InteractionTable
+from rectune.readers.interactions import InteractionTable, values_on_both_sides
 from rectune.recommender.arguments import check_is, check_names, check_number
 
 if TYPE_CHECKING:
@@ -189,6 +189,8 @@ def read_likes(
     liked = valued.filter(pl.col("value") >= least)
     if left_out := left_out_lines(drops):
         say("\n".join(left_out))
+    if mixed := values_on_both_sides(valued.lazy(), ("user_id", "item_id"), least):
+        say(mixed)
     if not liked.height:
         raise UserError("no interaction counts as liked", hint="lower positive_threshold, or check the ids")
     if "timestamp" in liked.columns:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rectune.core.digests import content_digest
 from rectune.core.errors import MissingExtra, UserError, first_line
 from rectune.core.extras import needs_extra
 from rectune.core.progress import progress
@@ -62,9 +63,23 @@ def is_english(embedder: str) -> bool:
 
 
 def embedder_identity(embedder: str) -> str:
-    """What its vectors are known by: its name, and the digest of one that `rectune tune-embedder` wrote."""
-    digest = _about(embedder).get("digest")
+    """What its vectors are known by: its name, and the digest of one that lies in a folder."""
+    digest = _about(embedder).get("digest") or _folder_digest(embedder)
     return f"{embedder} {digest}" if digest else embedder
+
+
+def _folder_digest(embedder: str) -> str:
+    """The digest of what a folder holds now; empty for an embedder that goes by its name."""
+    folder = Path(embedder)
+    if embedder == EMBEDDED or embedder in _OTHERS or not folder.is_dir():
+        return ""
+    files = [(str(path), path.stat()) for path in sorted(folder.rglob("*")) if path.is_file()]
+    return _digest_of(folder, tuple((path, state.st_size, state.st_mtime_ns) for path, state in files))
+
+
+@lru_cache(maxsize=8)
+def _digest_of(folder: Path, state: tuple[tuple[str, int, int], ...]) -> str:
+    return content_digest(folder)
 
 
 @lru_cache(maxsize=8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
@@ -31,6 +32,28 @@ def upsert(database: Database, catalogue: LiveCatalogue, entries: Sequence[ItemE
     return job
 
 
+def put(
+    database: Database, catalogue: LiveCatalogue,
+    made: Mapping[str, Callable[[ItemEntry | None], ItemEntry]],
+) -> Job:  # fmt: skip
+    """Add items, or change them from what is kept of them now; returns the job after which they are served.
+
+    Args:
+        database, catalogue: of the server.
+        made: item id -> gives the item, from how it is kept (hidden ones too), or from None where it is new.
+
+    Raises:
+        UserError, Conflict: as `upsert`.
+    """
+    with database.writing() as session:
+        items.lock(session)
+        rows = items.get_many(session, list(made))
+        entries = [of(_entry(rows.get(item_id), catalogue, item_id)) for item_id, of in made.items()]
+        job = _upserted(session, catalogue, entries)
+    _seen(catalogue, entries, job)
+    return job
+
+
 def change(
     database: Database, catalogue: LiveCatalogue, item_id: str, altered: Callable[[ItemEntry], ItemEntry]
 ) -> Job:
@@ -54,11 +77,18 @@ def kept(session: Session, catalogue: LiveCatalogue, item_id: str) -> ItemEntry:
     Raises:
         NotFound: there is no such item.
     """
-    if row := items.get_many(session, [item_id]).get(item_id):
-        return entry_of_row(row)
-    if item_id not in catalogue.base.items:
+    found = _entry(items.get_many(session, [item_id]).get(item_id), catalogue, item_id)
+    if found is None:
         raise NotFound("the catalogue has no such item", hint="find one: GET /api/v1/items?query=…")
-    return entry_of(catalogue.base.items[item_id])
+    return found
+
+
+def _entry(row: CatalogueItem | None, catalogue: LiveCatalogue, item_id: str) -> ItemEntry | None:
+    """An item as the row of the store has it, else as the server was started with it, picture included."""
+    if row is not None:
+        return entry_of_row(row)
+    item = catalogue.base.items.get(item_id)
+    return entry_of(item, image=catalogue.base_images.get(item_id, "")) if item else None
 
 
 def delete(database: Database, catalogue: LiveCatalogue, item_id: str) -> Job:
@@ -79,7 +109,8 @@ def delete(database: Database, catalogue: LiveCatalogue, item_id: str) -> Job:
         if _is_last(session, base):
             raise Conflict("this is the last item of the catalogue", hint="add another one first")
         if item_id in base:
-            version = items.upsert_many(session, [entry_of(base[item_id], hidden=True)]).version
+            entry = replace(kept(session, catalogue, item_id), hidden=True)
+            version = items.upsert_many(session, [entry]).version
         else:
             items.delete(session, [item_id])
             version = items.version(session)
@@ -105,10 +136,10 @@ def merged(base: Mapping[str, Item], rows: Iterable[CatalogueItem], domain: str)
     return [item for item in found.values() if item is not None]
 
 
-def entry_of(item: Item, hidden: bool = False) -> ItemEntry:
-    """An item as the store takes it."""
+def entry_of(item: Item, image: str = "") -> ItemEntry:
+    """An item as the store takes it; `image` names its picture."""
     return ItemEntry(
-        item.item_id, item.title, item.categories, item.description, item.year, item.facts, hidden=hidden
+        item.item_id, item.title, item.categories, item.description, item.year, item.facts, image
     )
 
 

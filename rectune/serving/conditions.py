@@ -11,8 +11,11 @@ from typing import Any
 from rectune.core.errors import UserError
 from rectune.core.types import Item
 
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+# A minus behind a letter or a digit is a hyphen: approx-90, 10-20.
+_NUMBER = re.compile(r"(?:(?<!\w)-)?\d+(?:\.\d+)?")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?:\D|$))")
+# A comma before one or two digits is a decimal comma; before it points may part thousands.
+_DECIMAL = re.compile(r"(?<![\d.,])(\d{1,3}(?:\.\d{3})+|\d+),(\d{1,2})(?![\d,])")
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,10 @@ def conditions(items: Mapping[str, Item], categories: Sequence[str], where: Mapp
         if not isinstance(wanted, Range):
             equal[name] = wanted
         elif name == "year":
-            equal[name] = tuple(None if end is None else int(end) for end in (wanted.first, wanted.last))
+            equal[name] = (
+                None if wanted.first is None else math.ceil(wanted.first),
+                None if wanted.last is None else math.floor(wanted.last),
+            )
         else:
             found = _in_range(items.values(), name, wanted)
             ids = found if ids is None else ids & found
@@ -92,5 +98,6 @@ def _in_range(items: Collection[Item], name: str, wanted: Range) -> frozenset[st
 
 
 def _number(fact: str) -> float | None:
-    found = _NUMBER.search(_THOUSANDS.sub("", fact.partition(": ")[2]))
+    told = _DECIMAL.sub(lambda one: f"{one[1].replace('.', '')}.{one[2]}", fact.partition(": ")[2])
+    found = _NUMBER.search(_THOUSANDS.sub("", told))
     return float(found[0]) if found else None

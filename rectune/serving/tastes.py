@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rectune.core.types import Locale
-from rectune.dialogue.knowledge import SESSION_KINDS, UserKnowledge
+from rectune.dialogue.knowledge import SESSION_KINDS, ChatFact, UserKnowledge
 from rectune.recommender.recommender import Recommender
 from rectune.serving.answers import NotFound
 from rectune.serving.profile_attributes import agreed_profile
@@ -23,8 +23,10 @@ class Taste:
 
     Attributes:
         user_id: of the store; None for nobody.
-        liked: ids of the catalogue, oldest first: the run's likes, then those of the store.
-        refused: ids that never come again: seen, disliked and hidden ones.
+        liked: ids of the catalogue, oldest first: the run's likes, then those of the store, but for what they
+            said in a conversation since that they avoid.
+        refused: ids that never come again: seen, disliked, hidden and liked ones, by feedback or as was said
+            in conversations.
         shown: ids that were shown without any reaction; they come last.
         locale: their language.
         tastes: what they said they like, in words.
@@ -77,19 +79,34 @@ def taste_of(
         seen = feedback.item_ids(session, user.id, ("seen",))
         disliked = feedback.item_ids(session, user.id, ("dislike",))
         hidden = feedback.item_ids(session, user.id, ("hide",))
-        facts = [one for one in memory.facts(session, user.id) if one.kind not in SESSION_KINDS]
+        said = feedback.opinion_times(session, user.id)
+        lasting = [one for one in memory.facts(session, user.id) if one.kind not in SESSION_KINDS]
         shown = feedback.shown_without_reaction(session, user.id)[-_SHOWN:] if with_shown else []
+    facts = [one for one in lasting if not _outdated(one, said)]
+    avoided = {one.item_id for one in facts if one.kind == "avoid"}
     against = disliked | hidden
     past = recommender.history_of(external_id) if external_id in recommender.users else ()
-    liked = [item for item in _latest([*past, *likes]) if item not in against and item in recommender.items]
+    liked = [
+        item
+        for item in _latest([*past, *likes])
+        if item not in against | avoided and item in recommender.items
+    ]
     locale: Locale = "ko" if user.locale.lower().startswith("ko") else "en"
-    refused = frozenset(seen | against | set(likes))
+    told = {
+        fact.item_id for fact in facts if fact.item_id
+    }  # seen, avoided or liked, by what was said in chats
+    refused = frozenset(seen | against | set(likes) | told)
     tastes = tuple(user.tastes)
     known = UserKnowledge(
         liked, frozenset(disliked), frozenset(seen), frozenset(hidden), tastes, tuple(facts)
     )
     profile = agreed_profile(user)
     return Taste(user.id, liked, refused, frozenset(shown), locale, tastes, known, profile)
+
+
+def _outdated(fact: ChatFact, said: Mapping[str, int]) -> bool:
+    """Whether a person has said the like or the contrary of an item by feedback since (item id -> when)."""
+    return fact.kind in ("like", "avoid") and said.get(fact.item_id, -1) > fact.created
 
 
 def _latest(items: Collection[str]) -> list[str]:

@@ -105,6 +105,17 @@ def test_what_is_missing_blocks_what_comes_after_and_says_so(tmp_path: Path) -> 
     assert not any(line.startswith("cannot run") for line in plan_table(sound).splitlines())
 
 
+@pytest.mark.parametrize("stage", ["fit", "held_out_ratings", "leave_last_out", "random_split"])
+def test_an_embedder_that_is_replaced_in_its_folder_is_another_one(tmp_path: Path, stage: str) -> None:
+    folder, found = tmp_path / "embedder", []
+    folder.mkdir()
+    for weights in (b"one", b"other", b"one"):
+        (folder / "weights").write_bytes(weights)
+        own = recipe(f"retrieval.embedder={folder}")
+        found.append(make_plan(own, ArtifactStore(tmp_path / "runs"), stage)[-1].key)
+    assert found[0] == found[2] != found[1]
+
+
 def test_nobody_is_told_that_a_run_would_push(tmp_path: Path) -> None:
     lines = plan_table(make_plan(recipe(), ArtifactStore(tmp_path / "runs"), "push")).splitlines()
     assert lines[-1].split()[:3] == ["push", "on", "request"]

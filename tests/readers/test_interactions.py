@@ -213,6 +213,16 @@ def recipe(root: Path, *more: str, **spec: Any) -> Recipe:
     return load_recipe(Path("recipes/tiny.yaml"), [*fixed, *more]).only(("data",))
 
 
+def test_what_was_rated_low_and_high_is_said_when_a_dataset_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "e.csv").write_text("user,item,rating\na,1,5\na,2,4\na,1,1\nb,1,2\nb,1,1\n")
+    with pytest.raises(UserError, match="liked more than"):
+        run(recipe(tmp_path, "data.positive_threshold.shop=3"), {}, tmp_path / "out")
+    said = capsys.readouterr().err
+    assert "shop: 1 pairs of user and item have values below 3 and others: they count as liked" in said
+
+
 def test_too_short_histories_say_how_long_they_are(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -195,6 +195,17 @@ def test_what_has_no_value_or_no_time_is_counted(tmp_path: Path, capsys: pytest.
     assert f"1 of {LIKES.height} likes have no time: no times count" in capsys.readouterr().err
 
 
+def test_what_was_rated_low_and_high_is_said_to_count_as_liked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    rated = LIKES.with_columns(rating=pl.lit(5.0))
+    again = rated.head(2).with_columns(rating=pl.lit(1.0), timestamp=pl.col("timestamp") + 1000)
+    by_likes(tmp_path, pl.concat([rated, again]), positive_threshold=4)
+    assert "2 pairs of user and item have values below 4 and others" in capsys.readouterr().err
+    by_likes(tmp_path, pl.concat([rated, rated.head(2)]), positive_threshold=4)
+    assert "pairs of user" not in capsys.readouterr().err
+
+
 def test_the_model_answers_and_its_answer_is_grounded(tmp_path: Path):
     writer = Writer("Bread is good.\nMy recommendation: Bread Street", from_facts)
     found = with_model(tmp_path, writer).recommend(["Moon Landing", "Yacht"], k=3, explain=2)

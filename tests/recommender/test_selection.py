@@ -35,6 +35,16 @@ def test_items_that_meet_all_conditions_are_allowed(where, allowed):
     assert allowed_ids(ITEMS, where) == allowed
 
 
+@pytest.mark.parametrize(
+    ("wanted", "allowed"), [(0, {"zero"}), ((0, None), {"zero", "late"}), ((None, 0), {"early", "zero"})]
+)
+def test_the_year_0_is_a_year(wanted, allowed):
+    items = [
+        Item("books", name, name, year=at) for name, at in (("early", -380), ("zero", 0), ("late", 1999))
+    ]
+    assert allowed_ids(items, {"year": wanted}) == allowed
+
+
 def test_without_conditions_nothing_is_ruled_out():
     assert allowed_ids(ITEMS, {}) is None
 

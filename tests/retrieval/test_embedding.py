@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from rectune.retrieval.embedding import Vectors, embed_query, query_vectors_kept, register
+from rectune.retrieval.embedding import (
+    EMBEDDED,
+    Vectors,
+    embed_query,
+    embedder_identity,
+    query_vectors_kept,
+    register,
+)
 
 
 @pytest.fixture
@@ -46,3 +54,18 @@ def test_nothing_is_held_after_a_request(asked: list[str]):
 def test_a_vector_that_is_shared_cannot_be_written_to(asked: list[str]):
     with query_vectors_kept(), pytest.raises(ValueError, match="read-only"):
         embed_query("moon", "counted")[0] = 1
+
+
+def test_an_embedder_in_a_folder_is_another_one_where_its_files_are_others(tmp_path: Path):
+    """Vectors that were made by the one are not taken for the other's."""
+    weights = tmp_path / "own" / "model" / "weights"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"one")
+    name = str(tmp_path / "own")
+    first = embedder_identity(name)
+    assert first.startswith(f"{name} ") and embedder_identity(name) == first
+    weights.write_bytes(b"other")
+    assert embedder_identity(name) != first
+    weights.write_bytes(b"one")
+    assert embedder_identity(name) == first
+    assert embedder_identity(EMBEDDED) == EMBEDDED and embedder_identity("some/model") == "some/model"

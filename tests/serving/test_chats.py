@@ -23,7 +23,7 @@ from tests.recommender.shelf import by_words
 from tests.recommender.writer import from_facts
 from tests.serving.test_security import key
 from tests.serving.test_streams_and_queue import engine_is_idle, leave, until
-from tests.serving.world import Author, World, events, world
+from tests.serving.world import Author, World, events, shown, world
 
 FORBIDDEN = ("system prompt", "<|im_start|>", "<script")
 
@@ -79,6 +79,33 @@ def test_what_is_said_counts_in_this_conversation_and_the_next(server: World):
     other = begun(server, "ann")
     assert "12" not in ids(say(server, other, "recommend something"))
     assert remembered(server, "ann") == [("like", "Space"), ("avoid", "War")]
+
+
+def test_an_item_of_which_something_was_said_comes_outside_of_conversations_neither(server: World):
+    chat = begun(server, "ann")
+    say(server, chat, "I've seen Moon Landing")
+    say(server, chat, "Bread Baking was boring")
+    say(server, chat, "I love Harbour")
+    said = [("seen", "Moon Landing"), ("avoid", "Bread Baking"), ("like", "Harbour")]
+    assert remembered(server, "ann") == said
+    assert set(shown(server.ask(user="ann", n=6))) == {"12", "13", "15"}
+    assert set(shown(server.ask(user="ann", n=6, query="moon, bread or harbour"))) <= {"12", "13", "15"}
+    server.user("bob")
+    assert len(shown(server.ask(user="bob", n=6))) == 6, "what others said is theirs"
+    assert server.client.delete("/api/v1/users/ann/memory").json() == {"deleted": 3}
+    assert len(shown(server.ask(user="ann", n=6))) == 6
+
+
+def test_the_latest_word_on_an_item_counts_whether_it_was_said_or_pressed(server: World):
+    chat = begun(server, "ann")
+    server.say("ann", "like", "14")
+    assert server.ask(user="ann")["strategy"] == "history"
+    assert say(server, chat, "Bread Baking was boring")["facts"][0]["kind"] == "avoid"
+    assert server.ask(user="ann")["strategy"] == "popular", "nobody is told that they liked it"
+    assert "14" not in shown(server.ask(user="ann", n=6))
+    server.say("ann", "like", "14")
+    assert server.ask(user="ann")["strategy"] == "history"
+    assert "14" not in shown(server.ask(user="ann", n=6))
 
 
 def test_feedback_and_tastes_count(server: World):

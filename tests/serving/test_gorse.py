@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rectune.recommender.recommender import Recommender
+from rectune.serving.store import items
+from rectune.serving.store.tables import Recommendation
 from tests.serving.test_catalogue_kill import running
-from tests.serving.world import World, shown
+from tests.serving.world import World, shown, world
 
 TIME = "2026-01-31T12:00:00Z"
 
@@ -29,8 +33,12 @@ def put(server: World, *entries: dict[str, Any]) -> dict[str, Any]:
 
 def wait_for(server: World, item: str, there: bool) -> None:
     """Until the catalogue that is served has an item, or has it no more."""
+    wait_until(lambda: (item in server.service.recommender.items) == there)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
     until = time.monotonic() + 30
-    while (item in server.service.recommender.items) != there:
+    while not holds():
         assert time.monotonic() < until
         time.sleep(0.02)
 
@@ -104,7 +112,13 @@ def test_types_are_ours_under_gorses_names_and_others_are_refused(server: World)
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"Timestamp": "yesterday"}, {"Comment": "nice"}, {"Timestamp": "1900-01-01"}]
+    "wrong",
+    [
+        {"Timestamp": "yesterday"},
+        {"Comment": "nice"},
+        {"Timestamp": "1900-01-01"},
+        {"Timestamp": "9000-01-01"},
+    ],
 )
 def test_what_cannot_be_kept_is_refused(server: World, wrong: dict[str, str]):
     answer = server.client.post("/api/feedback", json=[entry("zoe", "11") | wrong])
@@ -154,6 +168,25 @@ def test_a_session_and_an_item_have_neighbours(server: World):
     assert server.client.get("/api/user/x").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("sent", "history"),
+    [
+        ((("15", ""), ("12", ""), ("14", "")), ["15", "12", "14"]),
+        ((("12", ""), ("15", "2026-01-31T12:00:00Z"), ("14", "2026-01-30")), ["14", "15", "12"]),
+        ((("14", "2026-01-30"), ("12", "2026-01-31"), ("14", "2026-02-01")), ["12", "14"]),
+    ],
+)
+def test_the_likes_of_a_session_are_in_their_order(
+    server: World, sent: tuple[tuple[str, str], ...], history: list[str]
+):
+    """Without times in that of the body, else by them; what has none is of now. The last like counts."""
+    body = [entry("x", item) | {"Timestamp": time} for item, time in sent]
+    assert server.client.post("/api/session/recommend", json=body).status_code == 200
+    with server.database.reading() as session:
+        (row,) = session.query(Recommendation)
+        assert row.request["history"] == history
+
+
 def test_users_are_made_changed_listed_and_deleted(server: World):
     made = server.client.post("/api/user", json={"UserId": "zoe", "Labels": ["space"], "Comment": ""})
     assert made.json() == {"RowAffected": 1}
@@ -194,6 +227,38 @@ def test_items_are_added_changed_hidden_and_deleted(server: World):
     wait_for(server, "99", False)
     assert server.client.patch("/api/item/99", json={"IsHidden": False}).status_code == 404
     assert server.client.post("/api/item", json={"ItemId": "98"}).status_code == 400
+
+
+def test_what_gorse_has_no_word_for_stays_as_it_was(recommender: Recommender, tmp_path: Path):
+    """Description, year, other facts and picture, of the store and of the start, however often it is sent."""
+    own = {"item_id": "99", "title": "Rocket", "categories": ["Space"], "description": "A base.",
+           "year": 1999, "facts": ["maker: Acme", "label: red"], "image": "99.png"}  # fmt: skip
+    with world(recommender, tmp_path, images={"11": "11.png"}) as server:
+        assert server.client.post("/api/v1/items", json={"items": [own]}).status_code == 202
+        sent = [
+            {"ItemId": id, "Comment": "New", "Categories": ["Sky"], "Labels": ["blue"]} for id in ("11", "99")
+        ]
+        for _ in range(2):
+            assert server.client.post("/api/items", json=sent).status_code == 200
+        with server.database.reading() as session:
+            rows = items.get_many(session, ["11", "99"])
+        assert (rows["99"].title, rows["99"].categories, rows["99"].description) == (
+            "New",
+            ["Sky"],
+            "A base.",
+        )
+        assert (rows["99"].year, rows["99"].facts) == (1999, ["maker: Acme", "label: blue"])
+        assert (rows["11"].year, rows["11"].facts) == (1969, ["maker: Acme", "label: blue"])
+        assert (rows["11"].image, rows["99"].image) == ("11.png", "99.png")
+
+
+def test_an_item_that_is_changed_or_comes_back_keeps_its_picture(recommender: Recommender, tmp_path: Path):
+    with world(recommender, tmp_path, images={"11": "11.png", "12": "12.png"}) as server:
+        assert server.client.patch("/api/item/11", json={"Labels": ["red"]}).status_code == 200
+        assert server.client.delete("/api/item/12").status_code == 200
+        assert server.client.patch("/api/item/12", json={"IsHidden": False}).status_code == 200
+        wait_until(lambda: server.service.catalogue.current.version == 3)
+        assert server.service.catalogue.current.images == {"11": "11.png", "12": "12.png"}
 
 
 def test_the_last_item_cannot_be_hidden(server: World):

@@ -18,6 +18,7 @@ from rectune.models.reference import gguf_file
 from rectune.recommender.recommender import Recommender
 from rectune.serving.gate import scope_of
 from rectune.serving.loading import load_engine, prepare
+from rectune.serving.store.columns import now_ms
 from rectune.serving.store.faults import DatabaseUnavailable
 from tests.serving.world import Author, World, events, shown, world
 
@@ -184,6 +185,24 @@ def test_feedback_is_listed_page_by_page_and_taken_back(server: World):
     gone = server.client.delete("/api/v1/feedback", params={"user": "one", "item": "11"})
     assert gone.json() == {"deleted": 1}
     assert "11" in shown(server.ask(user="one", n=50))
+
+
+def test_a_time_in_another_unit_is_refused_and_a_clock_that_is_ahead_says_now(server: World):
+    def said(type: str, time: int) -> Any:
+        entry = {"user": "one", "item": "11", "type": type, "time": time}
+        return server.client.post("/api/v1/feedback", json=entry)
+
+    server.user("one")
+    now = now_ms()
+    for time, why in ((now // 1000, "before 1990"), (now * 1000, "in the future"), (0, "before 1990")):
+        answer = said("like", time)
+        assert answer.status_code == 400 and why in answer.json()["error"]["message"]
+    assert server.client.get("/api/v1/feedback?user=one").json()["entries"] == []
+    assert said("like", now + 3600_000).json()["added"] == 1
+    server.say("one", "dislike", "11")  # a moment later, by the server's clock
+    entries = server.client.get("/api/v1/feedback?user=one").json()["entries"]
+    assert [one["type"] for one in entries] == ["dislike"]
+    assert said("seen", 800_000_000_000).json()["added"] == 1, "of years ago"
 
 
 def test_pickers_find_beginnings_first(server: World):

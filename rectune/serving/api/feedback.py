@@ -25,7 +25,7 @@ class Entry(Body):
     type: FeedbackType
     value: Annotated[float, Field(allow_inf_nan=False)] | None = None
     time: Annotated[int, Field(ge=0, lt=2**53)] | None = None
-    """Milliseconds since 1970; now if not given."""
+    """Milliseconds since 1970, from 1990 to tomorrow; now if not given."""
     recommendation: Annotated[str, Field(max_length=64)] | None = None
     """The id of the answer that showed the item."""
 
@@ -127,7 +127,9 @@ def _kept(request: Request, body: Entries) -> WrittenBody:
         name: user_of(service.database, service.recommender, name).id for name in {one.user for one in given}
     }
     entries = [
-        FeedbackEntry(ids[one.user], one.item, one.type, one.value, one.time, one.recommendation)
+        FeedbackEntry(
+            ids[one.user], one.item, one.type, one.value, feedback.checked_time(one.time), one.recommendation
+        )
         for one in given
     ]
     with service.database.writing() as session:

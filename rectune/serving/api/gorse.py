@@ -30,6 +30,7 @@ from rectune.serving.api.gorse_bodies import (
 )
 from rectune.serving.state import state_of
 from rectune.serving.store import feedback, users
+from rectune.serving.store.columns import now_ms
 from rectune.serving.store.feedback import FeedbackEntry
 from rectune.serving.store.tables import Feedback, FeedbackType
 from rectune.serving.streams import watched
@@ -111,12 +112,21 @@ async def recommend_category(
 
 @router.post("/session/recommend", response_model=list[Score])
 async def session_recommend(request: Request, body: Many, n: Number = 10, offset: Skipped = 0) -> list[Score]:
-    """Items for the feedback in the body, of which nothing is kept; what it names does not come."""
-    timed = [(milliseconds(one.Timestamp) or 0, type_of(one.FeedbackType), one.ItemId) for one in body]
-    liked = [item for _, type, item in sorted(timed) if type == POSITIVE]
+    """Items for the feedback in the body, of which nothing is kept; what it names does not come.
+
+    What bears no time is of now, and of several of one time the later one in the body is the later.
+    """
+    now = now_ms()
+    liked = [
+        (now if (time := milliseconds(one.Timestamp)) is None else time, one.ItemId)
+        for one in body
+        if type_of(one.FeedbackType) == POSITIVE
+    ]
+    in_order = sorted(liked, key=lambda one: one[0])
+    latest = dict.fromkeys(item for _, item in in_order[::-1])
     question = RecommendQuestion(
-        history=tuple(dict.fromkeys(liked)), n=offset + n, explain=False,
-        exclude=tuple(dict.fromkeys(item for *_, item in timed)),
+        history=tuple(latest)[::-1], n=offset + n, explain=False,
+        exclude=tuple(dict.fromkeys(one.ItemId for one in body)),
     )  # fmt: skip
     return (await _watched(request, lambda turn: _scores(request, question, turn)))[offset:]
 
@@ -191,11 +201,12 @@ def _of_user(request: Request, user_id: str, type: FeedbackType | None, name: st
 
 def _kept(request: Request, body: Sequence[FeedbackBody]) -> Success:
     types = [type_of(one.FeedbackType) for one in body]  # refuses before anything is kept
+    times = [feedback.checked_time(milliseconds(one.Timestamp)) for one in body]
     with state_of(request).service.database.writing() as session:
         ids = {name: _user(session, name) for name in sorted({one.UserId for one in body})}
         entries = [
-            FeedbackEntry(ids[one.UserId], one.ItemId, type, one.Value or None, milliseconds(one.Timestamp))
-            for one, type in zip(body, types, strict=True)
+            FeedbackEntry(ids[one.UserId], one.ItemId, type, one.Value or None, time)
+            for one, type, time in zip(body, types, times, strict=True)
         ]
         feedback.put_many(session, entries)
     return Success(RowAffected=len(body))

@@ -147,15 +147,18 @@ class NewItem(ItemPatch):
         },
     )
 
-    def entry(self) -> ItemEntry:
-        """The item for the store.
+    def entry(self, before: ItemEntry | None) -> ItemEntry:
+        """The item for the store; of one that was there before stays what gorse has no word for.
 
         Raises:
             UserError: it has no title, or a text cannot be.
         """
         if self.Comment is None:
             raise UserError("an item needs a title", where=self.ItemId, hint="give it as Comment")
-        return self.altered(ItemEntry(self.ItemId, ""))
+        if before is None:
+            return self.altered(ItemEntry(self.ItemId, ""))
+        others = tuple(fact for fact in before.facts if not _is_label(fact))
+        return self.altered(replace(before, categories=(), facts=others, hidden=False))
 
 
 class ItemBody(Body):

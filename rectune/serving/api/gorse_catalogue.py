@@ -33,7 +33,7 @@ router = APIRouter(prefix="/api", tags=["gorse"], responses=PROBLEMS)
 
 @router.post("/item", response_model=Success)
 def add_item(request: Request, body: NewItem) -> Success:
-    """Add an item, or replace it."""
+    """Add an item, or replace it; its description, year, other facts and picture stay."""
     return _put(request, [body])
 
 
@@ -41,7 +41,7 @@ def add_item(request: Request, body: NewItem) -> Success:
 def add_items(
     request: Request, body: Annotated[list[NewItem], Body(min_length=1, max_length=500)]
 ) -> Success:
-    """Add items, or replace them; of one id the last counts."""
+    """Add items, or replace them as one is; of one id the last counts."""
     return _put(request, body)
 
 
@@ -127,8 +127,8 @@ def delete_user(request: Request, user_id: User) -> Success:
 
 def _put(request: Request, body: Sequence[NewItem]) -> Success:
     state = state_of(request)
-    entries = [one.entry() for one in body]
-    catalogue_changes.upsert(state.service.database, state.service.catalogue, entries)
+    made = {one.ItemId: one.entry for one in body}
+    catalogue_changes.put(state.service.database, state.service.catalogue, made)
     state.worker.wake()
     return Success(RowAffected=len(body))
 

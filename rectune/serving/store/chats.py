@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from sqlalchemy import Select, func, select, tuple_, update
 from sqlalchemy import delete as delete_rows
-from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from rectune.core.errors import UserError
@@ -139,10 +139,18 @@ def turn_of(row: Message) -> ChatTurn:
 
 def delete(session: Session, chat_id: str) -> bool:
     """Delete a conversation and what was remembered of it; False if there was none."""
+    _take_back(session, chat_id, select(Message.id).where(Message.chat_id == chat_id))
     return changed(session, delete_rows(Chat).where(Chat.id == chat_id)) > 0
 
 
 def delete_message(session: Session, chat_id: str, message_id: int) -> bool:
     """Delete a message, its answer and what was remembered of it; False if there was none."""
-    gone = delete_rows(Message).where(Message.id == message_id, Message.chat_id == chat_id)
-    return changed(session, gone) > 0
+    own = (Message.id == message_id, Message.chat_id == chat_id)
+    _take_back(session, chat_id, select(Message.id).where(*own))
+    return changed(session, delete_rows(Message).where(*own)) > 0
+
+
+def _take_back(session: Session, chat_id: str, messages: Select[Any]) -> None:
+    """What the persona of the user has of these messages goes with them."""
+    if chat := session.get(Chat, chat_id):
+        memory.take_back(session, chat.user_id, messages)

@@ -11,6 +11,7 @@ from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from rectune.core.errors import UserError
+from rectune.readers.times import EARLIEST
 from rectune.serving.store import users
 from rectune.serving.store.columns import now_ms
 from rectune.serving.store.paging import Page, page_size, parse_cursor
@@ -24,6 +25,7 @@ from rectune.serving.store.tables import (
     User,
 )
 
+_AHEAD = 24 * 3600 * 1000  # milliseconds by which a client's clock may be ahead
 _OPPOSITE: dict[str, FeedbackType] = {"like": "dislike", "dislike": "like"}
 
 
@@ -50,6 +52,20 @@ class Written:
     changed: int = 0
     unchanged: int = 0
     late: int = 0
+
+
+def checked_time(time: int | None, *, now: int | None = None) -> int | None:
+    """The time of feedback as a client sent it, None for now; a clock that is ahead says now as well.
+
+    Raises:
+        UserError: it is before 1990, as seconds would be, or more than a day ahead of this server, as
+            microseconds would be: what is said later would never count.
+    """
+    now = now_ms() if now is None else now
+    if time is None or EARLIEST <= time <= now + _AHEAD:
+        return None if time is None else min(time, now)
+    says = "before 1990" if time < EARLIEST else "in the future"
+    raise UserError(f"the time {time} of feedback is {says}", hint="give milliseconds since 1970, or none")
 
 
 def put_many(session: Session, entries: Sequence[FeedbackEntry], *, now: int | None = None) -> Written:
@@ -212,6 +228,14 @@ def liked(session: Session, user_id: int) -> list[str]:
     """The items that the user likes, in the order in which they said so, the latest last."""
     rows = select(Feedback.item_id).where(Feedback.user_id == user_id, Feedback.type == "like")
     return list(session.scalars(rows.order_by(Feedback.time, Feedback.id)))
+
+
+def opinion_times(session: Session, user_id: int) -> dict[str, int]:
+    """When the user said last that they like an item, or dislike it: item id -> milliseconds."""
+    rows = select(Feedback.item_id, func.max(Feedback.time)).where(
+        Feedback.user_id == user_id, Feedback.type.in_(list(_OPPOSITE))
+    )
+    return dict(session.execute(rows.group_by(Feedback.item_id)).tuples().all())
 
 
 def like_counts(session: Session) -> dict[str, int]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import Session
 
 from rectune.dialogue.knowledge import SESSION_KINDS, ChatFact
@@ -111,6 +112,21 @@ def forget(session: Session, user_id: int, ids: Iterable[int]) -> list[ChatFact]
         blank(session.scalars(said).all(), gone)
         session.flush()
     return gone
+
+
+def take_back(session: Session, user_id: int, messages: Select[Any]) -> None:
+    """Messages of a user are about to be deleted: claims of their persona that rest on words of these go.
+
+    What another message says in the same words stays.
+
+    Args:
+        messages: selects their ids.
+    """
+    users.locked(session, user_id)
+    quotes = select(MemoryFact.quote).where(MemoryFact.user_id == user_id)
+    gone = set(session.scalars(quotes.where(MemoryFact.message_id.in_(messages))))
+    kept = set(session.scalars(quotes.where(MemoryFact.message_id.not_in(messages)))) if gone else set()
+    personas.take_back(session, user_id, gone - kept)
 
 
 def blank(rows: Sequence[Message], gone: Sequence[ChatFact]) -> None:

@@ -71,13 +71,14 @@ def put(
 def take_back(session: Session, user_id: int, quotes: Collection[str]) -> None:
     """The user took words back: claims that rest on them go, with earlier versions and the portrait, at once.
 
-    What else there is, is inferred anew when the persona is asked for next.
+    What else there is, is inferred anew when the persona is asked for next. The version grows, so that who
+    worked on the one before (a model that words it, say) does not bring the words back.
     """
     row = session.get(tables.Persona, user_id, populate_existing=True)
     if row is None or not _quotes(row.claims) & set(quotes):
         return
     row.claims = [claim for claim in row.claims if claim.get("quote") not in quotes]
-    row.portrait, row.basis = [], ""
+    row.portrait, row.basis, row.version = [], "", row.version + 1
     session.execute(delete(tables.PersonaVersion).where(tables.PersonaVersion.user_id == user_id))
     session.flush()
 

@@ -19,6 +19,7 @@ from rectune.serving.store.tables import PersonalCode, User, UserSession
 
 TOKEN_BYTES = 32  # 256 bits
 LIFETIME_MS = 30 * 24 * 3600 * 1000
+NOTED_MS = 3600 * 1000  # that a use may lie before the next one is noted: else every page would be a write
 CODE_LENGTH = 20  # letters of 5 bits: 100 bits
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: none looks like another one
 _ALIKE = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
@@ -60,6 +61,14 @@ def renew(session: Session, token: str, *, lifetime_ms: int = LIFETIME_MS, now: 
         .values(last_seen=now, expires=now + lifetime_ms)
     )
     return changed(session, statement) > 0
+
+
+def is_due(session: Session, token: str, *, now: int | None = None) -> bool:
+    """Whether the use of a session is to be noted (`renew`): the last one lies `NOTED_MS` back or more."""
+    now = now_ms() if now is None else now
+    seen = select(UserSession.last_seen).where(UserSession.token_sha256 == sha256(token))
+    last = session.scalar(seen)
+    return last is not None and last <= now - NOTED_MS
 
 
 def end(session: Session, token: str) -> bool:

@@ -16,7 +16,7 @@ from rectune.core.types import Locale
 from rectune.serving.state import state_of
 from rectune.serving.web.answer_view import brief
 from rectune.serving.web.texts import locale_of, translation
-from rectune.serving.web.visitor import Visitor, visitor_of
+from rectune.serving.web.visitor import Visitor, sign_in, visitor_of
 
 _FOLDER = Path(__file__).parent
 STATIC = _FOLDER / "static"
@@ -44,7 +44,10 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
     made = html(template, locale, **shared, **values)
     policy = _CSP.format(images=" ".join(["'self'", *state_of(request).config.image_hosts]))
     headers = {"Content-Security-Policy": policy, "Content-Language": locale, "Vary": "Cookie, HX-Request"}
-    return HTMLResponse(made, status, headers)
+    response = HTMLResponse(made, status, headers)
+    if visitor and visitor.renewed:
+        sign_in(request, response, visitor.token)
+    return response
 
 
 def part(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -10,6 +11,8 @@ from starlette.responses import Response
 from rectune.core.types import Locale
 from rectune.serving.state import state_of
 from rectune.serving.store import sessions
+from rectune.serving.store.database import Database
+from rectune.serving.store.faults import DatabaseUnavailable
 from rectune.serving.store.tables import User
 from rectune.serving.web.texts import locale_of
 
@@ -23,10 +26,12 @@ class Visitor:
     Attributes:
         user: theirs.
         token: of the session.
+        renewed: whether it lasts longer from this request on; its cookie has to as well.
     """
 
     user: User
     token: str
+    renewed: bool = False
 
     @property
     def locale(self) -> Locale:
@@ -39,7 +44,10 @@ class NoSession(Exception):
 
 
 def visitor_of(request: Request) -> Visitor | None:
-    """Who asks; None without a session, or with one that is over. Looked up once a request."""
+    """Who asks; None without a session, or with one that is over. Looked up once a request.
+
+    The use of a session is noted, and makes it last on.
+    """
     if not hasattr(request.state, "visitor"):
         request.state.visitor = _found(request)
     found: Visitor | None = request.state.visitor
@@ -77,4 +85,12 @@ def _found(request: Request) -> Visitor | None:
     database = state_of(request).service.database
     with database.reading() as session:
         user = sessions.find_user(session, token)
-    return Visitor(user, token) if user else None
+        due = user is not None and sessions.is_due(session, token)
+    return Visitor(user, token, due and _renewed(database, token)) if user else None
+
+
+def _renewed(database: Database, token: str) -> bool:
+    """Note the use of a session; where nothing can be written now, the next one is noted."""
+    with suppress(DatabaseUnavailable), database.writing() as session:
+        return sessions.renew(session, token)
+    return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from rectune.core.errors import UserError
 from rectune.dialogue.chat_turn import ChatTurn, SaidSentence
-from rectune.dialogue.knowledge import ChatFact, FactKind
-from rectune.serving.store import chats, memory, users
+from rectune.dialogue.knowledge import ChatFact, Claim, FactKind, Persona
+from rectune.serving.store import chats, memory, personas, users
 from rectune.serving.store.database import Database, open_database
 from rectune.serving.store.tables import Chat, MemoryFact, Message
 
@@ -121,6 +122,30 @@ def test_what_goes_takes_its_facts_along(database: Database) -> None:
         assert chats.delete(session, chat.id) and not chats.delete(session, chat.id)
         assert values(session, ann) == ["Crime"]
         assert session.scalar(select(func.count()).select_from(Message)) == 1
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_goes_takes_what_the_persona_has_of_it_along(database: Database, whole: bool) -> None:
+    """Also what the person kept, and what earlier versions say; the same words of elsewhere stay."""
+    claims = (
+        Claim("c1", "likes", "taste", "zebrafish", quote="I adore zebrafish", state="kept"),
+        Claim("c2", "likes", "taste", "tea", quote="tea"),
+        Claim("c3", "likes", "category", "Crime", ("11",), 1, 1),
+    )
+    persona = Persona(claims, ("You adore zebrafish.",), "model", 1)
+    with database.writing() as session:
+        ann = users.create(session, "ann").id
+        chat, other = (chats.begin(session, ann, now=NOW + at) for at in range(2))
+        facts: list[tuple[FactKind, str, str]] = [
+            ("like", "zebrafish", "I adore zebrafish"), ("like", "tea", "tea"),
+        ]  # fmt: skip
+        row = said(session, chat, "I adore zebrafish, and tea", *facts)
+        said(session, other, "tea", ("like", "tea", "tea"))
+        assert personas.put(session, ann, persona, "x", 0)
+        assert personas.put(session, ann, replace(persona, version=2), "x", 1)
+        assert chats.delete(session, chat.id) if whole else chats.delete_message(session, chat.id, row.id)
+        assert "zebrafish" not in str(users.export(session, ann))
+        assert [one.id for one in personas.find(session, ann).persona.claims] == ["c2", "c3"]
 
 
 def test_only_their_own_facts_are_forgotten(database: Database) -> None:

@@ -52,6 +52,16 @@ def test_words_that_were_taken_back_are_in_no_earlier_version(database: Database
         assert "no war" not in str(users.export(session, ann))
 
 
+def test_who_was_wording_a_persona_brings_no_words_back_that_were_taken_back(database: Database) -> None:
+    worded = replace(FIRST, portrait=("You want no war.",), version=1)
+    with database.writing() as session:
+        ann = users.create(session, "ann").id
+        assert personas.put(session, ann, FIRST, "x", 0)
+        personas.take_back(session, ann, {"no war"})
+        assert not personas.put(session, ann, worded, "x", FIRST.version)
+        assert "no war" not in str(users.export(session, ann))
+
+
 def test_a_change_of_another_version_changes_nothing(database: Database) -> None:
     with database.writing() as session:
         ann = users.create(session, "ann").id

@@ -7,9 +7,12 @@ import re
 
 import pytest
 
-from rectune.serving.store import sessions
+from rectune.serving.store import retention, sessions
+from rectune.serving.store import users as users_of_store
+from rectune.serving.store.columns import now_ms
 from rectune.serving.store.tables import User
 from rectune.serving.web.render import STATIC, digests
+from tests.serving.web.visitors import as_visitor
 from tests.serving.world import World
 
 HTMX = {  # of the npm package htmx.org, version 4.0.1
@@ -18,6 +21,7 @@ HTMX = {  # of the npm package htmx.org, version 4.0.1
 }
 AGREED = {"consent": "true"}
 PAGE = {"accept": "text/html"}
+DAY = retention.DAY_MS
 
 
 def text(server: World, path: str, status: int = 200, **more: object) -> str:
@@ -97,6 +101,42 @@ def test_leaving_ends_the_session_on_the_server_too(server: World):
     server.client.post("/leave", follow_redirects=False)
     with server.database.reading() as session:
         assert sessions.find_user(session, token) is None
+
+
+def test_a_session_that_is_used_goes_on_and_so_does_its_cookie(server: World):
+    now = now_ms()
+    with server.database.writing() as session:
+        ann = users_of_store.create(session, "ann")
+        token = sessions.start(session, ann.id, now=now - 29 * DAY)
+    as_visitor(server, token)
+    first, second = (server.client.get("/choose", headers=PAGE) for _ in range(2))
+    assert f"rectune_session={token}" in first.headers["set-cookie"]
+    assert f"Max-Age={30 * DAY // 1000}" in first.headers["set-cookie"]
+    assert "set-cookie" not in second.headers, "a use a moment later is not written down again"
+    with server.database.reading() as session:
+        assert sessions.find_user(session, token, now=now + 29 * DAY)
+        assert not sessions.find_user(session, token, now=now_ms() + 30 * DAY)
+
+
+def test_nobody_who_comes_is_deleted_for_having_said_nothing(server: World):
+    now = now_ms()
+    with server.database.writing() as session:
+        ann = users_of_store.create(session, "ann", now=now - 50 * DAY)
+        token = sessions.start(session, ann.id, now=now - 29 * DAY)
+    as_visitor(server, token)
+    assert server.client.get("/mine", headers=PAGE).status_code == 200
+    with server.database.writing() as session:
+        retention.delete_older(session, 20, now=now)
+        assert sessions.find_user(session, token)
+
+
+def test_a_session_that_is_over_is_not_brought_back_by_its_use(server: World):
+    with server.database.writing() as session:
+        ann = users_of_store.create(session, "ann")
+        token = sessions.start(session, ann.id, now=now_ms() - 31 * DAY)
+    as_visitor(server, token)
+    answer = server.client.get("/choose", headers=PAGE, follow_redirects=False)
+    assert answer.headers["location"] == "/welcome" and "set-cookie" not in answer.headers
 
 
 def test_the_language_is_kept_and_leads_nowhere_else(server: World):
