@@ -92,10 +92,8 @@ def taste_of(
         if item not in against | avoided and item in recommender.items
     ]
     locale: Locale = "ko" if user.locale.lower().startswith("ko") else "en"
-    told = {
-        fact.item_id for fact in facts if fact.item_id
-    }  # seen, avoided or liked, by what was said in chats
-    refused = frozenset(seen | against | set(likes) | told)
+    said_of = {fact.item_id for fact in facts if fact.item_id}
+    refused = frozenset(seen | against | set(likes) | said_of)
     tastes = tuple(user.tastes)
     known = UserKnowledge(
         liked, frozenset(disliked), frozenset(seen), frozenset(hidden), tastes, tuple(facts)
