@@ -26,6 +26,7 @@ sequence_choice | data | bench.sequence_choice
 hybrid_knn | data | bench.hybrid_knn --runs $OUT/hybrid_knn
 allmrec | data | bench.allmrec --seeds 7,11 --runs $OUT/allmrec
 learning_curve | data | bench.learning_curve --forms list reason_first --sizes 400 1600 6400 --seeds 7 11 --runs $OUT/learning_curve
+learning_forms | data | bench.learning_curve --sizes 400 --seeds 7 11 --runs $OUT/learning_curve
 learning_known | data | bench.learning_curve --forms list reason_first --sizes 400 --seeds 7 11 --rows all known unknown --written 300 --runs $OUT/learning_curve
 learning_system | data | bench.learning_curve --forms list reason_first --sizes 400 --seeds 7 11 --systems own thinking --written 300 --runs $OUT/learning_curve
 learning_few | data | bench.learning_curve --forms list --sizes 400 --seeds 7 11 --learn-from 64 --domains anime movies --runs $OUT/learning_curve
