@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from rectune.core.catalogue import Catalogue
@@ -41,6 +41,8 @@ class UserRequest:
             raise UserError("the history is one text", hint="give a list of titles or ids")
         if not isinstance(self.history, Iterable) or isinstance(self.history, Mapping):
             raise refuse("the history", self.history, "a list of titles or ids")
+        if isinstance(self.history, Set):
+            raise UserError("the history is a set, which has no order", hint="give a list, oldest first")
         if not isinstance(self.history, Sequence):  # an array, or what can be gone through once
             object.__setattr__(self, "history", list(self.history))
         if any(one is None or one != one for one in self.history):  # no number is not equal to itself

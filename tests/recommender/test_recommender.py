@@ -240,6 +240,7 @@ def test_a_ranker_ranks_and_the_model_words_the_reasons(tmp_path: Path):
         ({}, "nothing to go by"),
         ({"history": ["  "], "query": "\n"}, "nothing to go by"),
         ({"history": "Moon Landing"}, "the history is one text"),
+        ({"history": {"Moon Landing", "11"}}, "the history is a set"),
         ({"user": "zoe"}, "the user 'zoe' is not known: 5 are known"),
         ({"history": ["11", None]}, "a place without title or id"),
         ({"history": ["11", float("nan")]}, "a place without title or id"),
