@@ -92,13 +92,16 @@ def _about(embedder: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def embed(texts: Sequence[str], embedder: str = EMBEDDED) -> Vectors:
+def embed(
+    texts: Sequence[str], embedder: str = EMBEDDED, advance: Callable[[int], None] | None = None
+) -> Vectors:
     """Embed texts.
 
     Args:
         texts: any text; the model reads as much of each as fits (256 tokens in MiniLM).
         embedder: `embedded` (all-MiniLM-L6-v2, Reimers and Gurevych 2019, English), a sentence-transformers
             model by Hub id or folder, or a name that was registered.
+        advance: called with the number of texts just embedded; without it progress is shown for these texts.
 
     Returns:
         [len(texts), d] float32, every row of unit length.
@@ -109,14 +112,17 @@ def embed(texts: Sequence[str], embedder: str = EMBEDDED) -> Vectors:
     """
     if embedder in _OTHERS:
         with _LOCK:
-            return _OTHERS[embedder][1](texts)
+            others = _OTHERS[embedder][1](texts)
+        if advance:
+            advance(len(texts))
+        return others
     with _LOCK:
         model = _load(embedder)
     vectors = np.zeros((len(texts), dimension(embedder)), np.float32)
-    shown = (
-        progress("embedding", len(texts), "texts") if len(texts) > _CHUNK else nullcontext(lambda done: None)
-    )
-    with shown as advance:
+    quiet = advance is not None or len(texts) <= _CHUNK
+    with (
+        nullcontext(advance or (lambda done: None)) if quiet else progress("embedding", len(texts), "texts")
+    ) as tell:
         for start in range(0, len(texts), _CHUNK):
             chunk = [encodable(text) for text in texts[start : start + _CHUNK]]
             if start:
@@ -125,7 +131,7 @@ def embed(texts: Sequence[str], embedder: str = EMBEDDED) -> Vectors:
                 vectors[start : start + len(chunk)] = model.encode(
                     chunk, batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False
                 )
-            advance(len(chunk))
+            tell(len(chunk))
     return vectors
 
 

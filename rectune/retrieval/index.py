@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from typing import Any
 from rectune.core.artifacts import write_atomically
 from rectune.core.errors import UserError, first_line
 from rectune.core.extras import needs_extra
-from rectune.core.progress import say
+from rectune.core.progress import progress, say
 from rectune.core.text.morphemes import segmenter
 from rectune.core.text.plain import encodable
 from rectune.core.types import Item
@@ -245,22 +245,37 @@ def _batches(
     import pyarrow as pa
 
     cut = ChunkConfig(marker.longest, marker.overlap)
-    for start in range(0, len(items), at_once):
-        cuts = [(item, chunks_of(item, cut)) for item in items[start : start + at_once]]
-        texts = [chunk.embedded for _, chunks in cuts for chunk in chunks]
-        flat = pa.array(embed(texts, marker.embedder).reshape(-1))
-        vectors = pa.FixedSizeListArray.from_arrays(flat, schema.field("vector").type.list_size)
-        split = joined_terms([chunk.text for _, chunks in cuts for chunk in chunks])
-        rows = (
-            _row(item, digests[item.domain, item.item_id], chunk, next(split))
-            for item, chunks in cuts
-            for chunk in chunks
-        )
-        columns = list(zip(*rows, strict=True))
-        yield pa.Table.from_arrays(
-            [vectors, *(pa.array(c, f.type) for c, f in zip(columns, list(schema)[1:], strict=True))],
-            schema=schema,
-        )
+    with progress("embedding", len(items), "items") as advance:
+        for start in range(0, len(items), at_once):
+            cuts = [(item, chunks_of(item, cut)) for item in items[start : start + at_once]]
+            texts = [chunk.embedded for _, chunks in cuts for chunk in chunks]
+            owners = [at for at, (_, chunks) in enumerate(cuts, 1) for _ in chunks]
+            flat = pa.array(embed(texts, marker.embedder, _by_owner(owners, advance)).reshape(-1))
+            vectors = pa.FixedSizeListArray.from_arrays(flat, schema.field("vector").type.list_size)
+            split = joined_terms([chunk.text for _, chunks in cuts for chunk in chunks])
+            rows = (
+                _row(item, digests[item.domain, item.item_id], chunk, next(split))
+                for item, chunks in cuts
+                for chunk in chunks
+            )
+            columns = list(zip(*rows, strict=True))
+            yield pa.Table.from_arrays(
+                [vectors, *(pa.array(c, f.type) for c, f in zip(columns, list(schema)[1:], strict=True))],
+                schema=schema,
+            )
+
+
+def _by_owner(owners: Sequence[int], advance: Callable[[int], None]) -> Callable[[int], None]:
+    """Counts items where texts are counted; `owners` are the numbers of the texts' items, from 1."""
+    texts, told = 0, 0
+
+    def advance_texts(count: int) -> None:
+        nonlocal texts, told
+        texts += count
+        advance(owners[texts - 1] - told)
+        told = owners[texts - 1]
+
+    return advance_texts
 
 
 def _row(item: Item, digest: str, chunk: Chunk, terms: str | None) -> tuple[Any, ...]:

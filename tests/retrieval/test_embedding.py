@@ -1,4 +1,4 @@
-"""Vectors of queries: made once a request, and held no longer."""
+"""Vectors of queries, which are made once a request and held no longer; what an embedder is known by."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from rectune.retrieval.embedding import (
     EMBEDDED,
     Vectors,
+    embed,
     embed_query,
     embedder_identity,
     query_vectors_kept,
@@ -69,3 +70,11 @@ def test_an_embedder_in_a_folder_is_another_one_where_its_files_are_others(tmp_p
     weights.write_bytes(b"one")
     assert embedder_identity(name) == first
     assert embedder_identity(EMBEDDED) == EMBEDDED and embedder_identity("some/model") == "some/model"
+
+
+def test_who_embeds_part_of_more_is_told_how_many_are_done():
+    register("numbers", 2, lambda texts: np.eye(2, dtype=np.float32)[[len(text) % 2 for text in texts]])
+    for embedder in ("embedded", "numbers"):
+        done: list[int] = []
+        embed(["a film"] * 300, embedder, done.append)
+        assert sum(done) == 300
