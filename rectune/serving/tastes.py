@@ -88,7 +88,7 @@ def taste_of(
     past = recommender.history_of(external_id) if external_id in recommender.users else ()
     liked = [
         item
-        for item in _latest([*past, *likes])
+        for item in latest([*past, *likes])
         if item not in against | avoided and item in recommender.items
     ]
     locale: Locale = "ko" if user.locale.lower().startswith("ko") else "en"
@@ -107,6 +107,6 @@ def _outdated(fact: ChatFact, said: Mapping[str, int]) -> bool:
     return fact.kind in ("like", "avoid") and said.get(fact.item_id, -1) > fact.created
 
 
-def _latest(items: Collection[str]) -> list[str]:
+def latest(items: Collection[str]) -> list[str]:
     """Each once, where it came last."""
     return list(dict.fromkeys(reversed(list(items))))[::-1]

@@ -34,6 +34,7 @@ from rectune.serving.store.columns import now_ms
 from rectune.serving.store.feedback import FeedbackEntry
 from rectune.serving.store.tables import Feedback, FeedbackType
 from rectune.serving.streams import watched
+from rectune.serving.tastes import latest
 from rectune.serving.turn import Turn
 
 router = APIRouter(prefix="/api", tags=["gorse"], responses=PROBLEMS)
@@ -122,10 +123,9 @@ async def session_recommend(request: Request, body: Many, n: Number = 10, offset
         for one in body
         if type_of(one.FeedbackType) == POSITIVE
     ]
-    in_order = sorted(liked, key=lambda one: one[0])
-    latest = dict.fromkeys(item for _, item in in_order[::-1])
+    in_order = [item for _, item in sorted(liked, key=lambda one: one[0])]
     question = RecommendQuestion(
-        history=tuple(latest)[::-1], n=offset + n, explain=False,
+        history=tuple(latest(in_order)), n=offset + n, explain=False,
         exclude=tuple(dict.fromkeys(one.ItemId for one in body)),
     )  # fmt: skip
     return (await _watched(request, lambda turn: _scores(request, question, turn)))[offset:]
